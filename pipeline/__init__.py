@@ -1,0 +1,1 @@
+"""The phon command and the data side: corpus to text to tokenizer to shards."""

@@ -1,0 +1,1 @@
+"""Shards to a model to tokens: configuration, packing, the loop, checkpoints, generation. Knows no phones."""
