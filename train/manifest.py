@@ -1,5 +1,7 @@
 """manifest.json: what a folder was made from and what is in it; written last, so it marks the folder whole."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,7 +107,4 @@ def require(folder: Path, *, stage: str, command: str, what: str) -> Manifest:
 
 def digest(value: Mapping[str, Any]) -> str:
     """SHA-256 of a JSON value, the same for equal values."""
-    import hashlib
-    import json
-
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,198 @@
+"""One spelling, several pronunciations: which one stands here.
+
+Three sources, in this order. A rule by the class of the word before: a modal or a pronoun before means the verb, an
+article the noun. Cues for each word (a neighbour, a word near by, a capital letter), the strongest that is present
+deciding, as in Yarowsky's decision lists; scripts/build_homographs.py learns them. Else the usual pronunciation.
+Words in g2p-en's list that have no cues have the rules alone.
+
+Source: Yarowsky 1994, "Decision lists for lexical ambiguity resolution".
+"""
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from phonetic.lexicon import DATA, look_up
+from phonetic.oov import installed_file
+from phonetic.phones import compact
+
+WINDOW = 5  # words on either side that cues may lie in
+_CLASSES = {
+    "D": "the a an this that these those my your his her its our their no some any each every another which whose",
+    "P": "of in for with by from at on into about after before between through during under over without against as "
+    "than via per upon within among",
+    "T": "to",
+    "M": "will would can could shall should may might must do does did don't doesn't didn't can't cannot couldn't won't "
+    "wouldn't shouldn't let let's i'll you'll he'll she'll we'll they'll i'd you'd he'd she'd we'd they'd",
+    "S": "i you we they he she it who",
+    "B": "is are was were be been being am",
+    "H": "has have had having",
+    "A": "not never also always often only just even still well very more most less so too",
+    "C": "and or but nor",
+    "O": "him them me us himself themselves itself",
+    "Q": "one two three four five six seven eight nine ten many several few all both",
+}
+CLASS_OF = {word: name for name, words in _CLASSES.items() for word in words.split()}
+_CLEAR_DETERMINERS = frozenset("the a an my your his its our their every another whose".split())
+_SUBJECTS = frozenset("i we they you he she who".split())
+_WORD = re.compile(r"""["'(\[{]*(.*?)(["')\]}]*([,;:]|[.?!])?[^A-Za-z]*)""", re.DOTALL)
+
+# Entries of g2p-en's list that are wrong: verb and noun the wrong way round,
+_SWAPPED = frozenset("imprint segment torment exploits pontificate".split())
+# or a difference that Americans do not make, two primary stresses, a part of speech that is never met.
+_WRONG = frozenset(
+    "absent accents collect collects complex counterbalance counterbalances crabbed crooked curate cursed dogged "
+    "envelope envelopes incorporate instinct inverse jagged mandate misconduct prefix prefixes presage presages process "
+    "processes processing prospect prospects prostrate quadruple quadruples ragged rampage rampages regenerate "
+    "reincarnate subcontract subcontracts underestimate underestimates unused used baths certificate certificates "
+    "triplicate triplicates closer mouths concert concerts dictate discourse discourses".split()
+)
+
+
+@dataclass
+class Homograph:
+    """One spelling and what is known of it.
+
+    Attributes:
+        usual: Its pronunciation where nothing decides.
+        verb: Its pronunciation as a verb, if that is what divides the two.
+        other: The other one of such a pair.
+        common: Its pronunciation in small letters, when one reading is a name.
+        cues: Feature to pronunciation, the strongest first.
+    """
+
+    usual: str
+    verb: str = ""
+    other: str = ""
+    common: str = ""
+    cues: dict[str, str] = field(default_factory=dict)
+
+
+def word_class(word: str) -> str:
+    """A rough part of speech from the word alone: a letter."""
+    if word in ("<", ">", ","):
+        return word
+    if word in CLASS_OF:
+        return CLASS_OF[word]
+    if word[:1].isdigit():
+        return "Q"
+    for ending, name in (("ly", "A"), ("ing", "G"), ("ed", "E"), ("'s", "D"), ("ss", "o"), ("s", "Z")):
+        if word.endswith(ending):
+            return name
+    return "N" if word.endswith(("tion", "ment", "ness", "ity")) else "o"
+
+
+def context(chunks: Sequence[str], i: int) -> tuple[list[str], list[str]]:
+    """Lower-case words before and after `chunks[i]`; `<` and `>` where the sentence ends, `,` for a pause."""
+    before = ["<"]
+    for chunk in chunks[max(0, i - WINDOW) : i]:
+        before += _words(chunk, "<")
+    after = _words(chunks[i], ">")[1:]
+    for chunk in chunks[i + 1 : i + 1 + WINDOW]:
+        after += _words(chunk, ">")
+    return before, [*after, ">"]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _words(chunk: str, end: str) -> list[str]:
+    match = _WORD.fullmatch(chunk)
+    if match is None:
+        return []
+    words = [match[1].lower()] if match[1] else []
+    if match[3]:
+        words.append("," if match[3] in ",;:" else end)
+    return words
+
+
+def features(word: str, before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """What cues can name: neighbours, pairs of them, their classes, words near by, the word's capital."""
+    p, n = before[-1], after[0]
+    pp = before[-2] if len(before) > 1 else "<"
+    nn = after[1] if len(after) > 1 else ">"
+    cp, cn, cpp, cnn = map(word_class, (p, n, pp, nn))
+    found = [f"-{p}", f"+{n}", f"-{pp} {p}", f"+{n} {nn}"]
+    found += [f"c-{cp}", f"c+{cn}", f"c-{cpp}{cp}", f"c.{cp}{cn}", f"c={cpp}{cp}{cn}", f"c+{cn}{cnn}"]
+    near = {*before[-WINDOW:], *after[:WINDOW]}
+    found += [f"~{word}" for word in sorted(near) if len(word) > 2 and word not in CLASS_OF]
+    found.append("v" if not word[0].isupper() else "^" if p != "<" else "^<")
+    return found
+
+
+def by_rule(entry: Homograph, before: Sequence[str], after: Sequence[str]) -> str | None:
+    """The verb or the other reading, where the words beside it leave no doubt."""
+    if not entry.verb:
+        return None
+    p = before[-1]
+    if p == "<" and word_class(after[0]) in "DO":
+        return entry.verb  # an order: close the door
+    if CLASS_OF.get(p) == "M" or p in _SUBJECTS or (p in ("not", "never") and not entry.cues):
+        return entry.verb
+    if p in _CLEAR_DETERMINERS or p.endswith("'s") or p == "of":
+        return entry.other
+    if entry.cues:
+        return None  # they know better what follows
+    if p == "to" or (word_class(after[0]) in "DO" and word_class(p) not in "DPB,"):
+        return entry.verb
+    return entry.other if word_class(p) in "DPQ" else None
+
+
+class Homographs:
+    """The homographs known, and the choice among a word's pronunciations."""
+
+    def __init__(self) -> None:
+        self._entries = _entries()
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._entries
+
+    def choose(self, word: str, chunks: Sequence[str], i: int) -> str:
+        """The pronunciation of `word`, as written in `chunks[i]`, where it stands."""
+        before, after = context(chunks, i)
+        if word.lower() == "used":  # used to go, but: it is used to go; he got used to it is the first again
+            supposed = after[0] == "to" and word_class(before[-1]) != "B"
+            return "yu1st" if supposed else "yu1zd"
+        entry = self._entries[word.lower()]
+        if entry.common and word.islower():
+            return entry.common
+        decided = by_rule(entry, before, after)
+        if decided is None and entry.cues:
+            present = set(features(word, before, after))
+            decided = next((said for cue, said in entry.cues.items() if cue in present), None)
+        return decided or entry.usual
+
+
+def read_readings(path: Path) -> dict[str, list[tuple[str, str, str]]]:
+    """homographs.tsv: each word's readings with their kind and pronunciation, the commonest first."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for line in path.read_text(encoding="ascii").splitlines()[1:]:
+        word, reading, kind, said = line.split("\t")
+        found.setdefault(word, []).append((reading, kind, said))
+    return found
+
+
+@functools.cache
+def _entries() -> dict[str, Homograph]:
+    entries: dict[str, Homograph] = {"used": Homograph("yu1zd")}
+    for line in installed_file("homographs.en").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        word, first, second, part_of_speech = line.strip().lower().split("|")
+        if word in _WRONG or part_of_speech != "v" or first == second:
+            continue
+        verb, other = compact(first.upper()), compact(second.upper())
+        if word in _SWAPPED:
+            verb, other = other, verb
+        usual = look_up(word)
+        entries[word] = Homograph(usual if usual in (verb, other) else other, verb, other)
+    said_as: dict[str, str] = {}
+    for word, readings in read_readings(DATA / "homographs.tsv").items():
+        kinds = {kind: said for _, kind, said in readings}
+        common = next((said for _, kind, said in readings if kind != "name"), "") if "name" in kinds else ""
+        entries[word] = Homograph(readings[0][2], kinds.get("verb", ""), kinds.get("other", ""), common)
+        said_as.update({f"{word}\t{reading}": said for reading, _, said in readings})
+    for line in (DATA / "cues.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        word, reading, cue = line.split("\t")
+        entries[word].cues[cue] = said_as[f"{word}\t{reading}"]
+    return entries

@@ -1,0 +1,205 @@
+"""Reads text aloud: any text to compact phones with punctuation, one line a text.
+
+A chunk between white space that does not depend on its neighbours is worked out once and remembered, so ordinary prose
+is split, looked up and joined. Homographs, numbers and short forms are read where they stand.
+"""
+
+import re
+from collections import Counter
+from collections.abc import MutableMapping, Sequence
+
+from phonetic import abbreviations as short
+from phonetic import signs
+from phonetic.fold import chunks_of
+from phonetic.format import add_closing, closing, opening
+from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
+from phonetic.homographs import Homographs
+from phonetic.lexicon import look_up
+from phonetic.normalize import DOTTED, ROMAN, core, expand
+from phonetic.phones import VOWEL_LETTERS
+
+Tally = MutableMapping[str, Counter[str]]
+Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
+
+CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
+REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
+
+_SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*)""")
+_WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\[\]{}.,;:?!-]*""")
+_PIECE = re.compile(r"(?:[A-Za-z]\.){2,}|~[A-Za-z]+|'?[A-Za-z]+(?:'[A-Za-z]+)*'?|[^A-Za-z'~]+|['~]")
+_STOP = re.compile("[.,;:?!]")
+_THE = re.compile(rf"""DA0 (?<![^ "(]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
+_SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME])
+_CAPITALS = frozenset([*short.BARE, *short.CAPITALS, "A"])
+_BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
+
+
+class Reader:
+    """English text to compact phones, with a memory of chunks it has read."""
+
+    def __init__(self) -> None:
+        self._words = Pronouncer()
+        self._homographs = Homographs()
+        self._chunks: dict[str, str | None] = {}  # raw chunk -> finished words; None where neighbours decide
+        self._expanded: dict[tuple[bool | str, ...], tuple[list[Piece], int, Counter[str]]] = {}
+        self._unknown: dict[str, tuple[str, ...]] = {}  # chunk -> the words in it that were guessed
+
+    def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
+        """Each text as compact phones with stress; see format.py for how words and marks stand."""
+        dropped = None if tally is None else tally.setdefault("dropped", Counter())
+        folded = [chunks_of(text, dropped) for text in texts]
+        if len(self._chunks) > CACHE:
+            self._chunks.clear()
+            self._unknown.clear()
+        try:
+            found = [list(map(self._chunks.__getitem__, chunks)) for chunks in folded]
+        except KeyError:
+            self._learn(set().union(*folded) - self._chunks.keys())
+            found = [list(map(self._chunks.__getitem__, chunks)) for chunks in folded]
+        lines = []
+        for chunks, said in zip(folded, found, strict=True):
+            if tally is not None and not self._unknown.keys().isdisjoint(chunks):
+                oov = tally.setdefault("oov", Counter())
+                for chunk in chunks:
+                    oov.update(self._unknown.get(chunk, ()))
+            line = " ".join(self._in_context(chunks, said, dropped) if None in said else said)  # type: ignore[arg-type]
+            lines.append(_THE.sub("Di0 ", line) if "DA0 " in line else line)
+        return lines
+
+    def _learn(self, chunks: set[str]) -> None:
+        """Remember chunks, guessing all their unknown words in one batch."""
+        again = []
+        for chunk in chunks:
+            said = None if self._needs_context(chunk) else self._plain(chunk)
+            if said is None:
+                for word in re.findall("[A-Za-z]+", chunk):
+                    self._words.say(word)  # should it be unknown, it is guessed with the rest
+                self._words.unknown.clear()
+            if self._words.unknown:
+                again.append(chunk)
+                self._words.unknown.clear()
+            else:
+                self._chunks[chunk] = said
+        if self._words.pending:
+            self._words.guess_pending()
+        for chunk in again:
+            self._chunks[chunk] = self._plain(chunk)
+            self._unknown[chunk] = tuple(self._words.unknown)
+            self._words.unknown.clear()
+
+    def _needs_context(self, chunk: str) -> bool:
+        """Whether neighbours may decide how the chunk is read, or it is no plain word."""
+        match = _SIMPLE.fullmatch(chunk)
+        if match is None:
+            if _WORDS_AND_MARKS.fullmatch(chunk) is None:
+                return True
+            inner = core(chunk)
+            return DOTTED.fullmatch(inner) is not None or signs.is_address(inner)
+        word, tail = match[2], match[3]
+        low = word.lower()
+        if tail[:1] == "." and (low in _SHORT_FORMS or (len(word) == 1 and word.isupper())):
+            return True
+        if word[0].isupper() and (word in _CAPITALS or word in _BEFORE_NUMERAL or ROMAN.fullmatch(word)):
+            return word != "I"
+        return low in self._homographs
+
+    def _plain(self, chunk: str) -> str:
+        """A chunk of words and marks by itself, perhaps several words; `""` when there is no word in it."""
+        match = _SIMPLE.fullmatch(chunk)
+        if match is not None:
+            lead, word, tail = match.groups()
+            if lead[-1:] == "'" and _is_elided(word.lower()):
+                word = "'" + word
+            return opening(lead) + self._words.say(word) + closing(tail)
+        if look_up(inner := core(chunk).lower()) and "." not in inner:
+            lead, _, tail = chunk.lower().partition(inner)
+            return opening(lead) + self._words.say(inner) + closing(tail)
+        said: list[str] = []
+        lead = ""
+        pieces = _PIECE.findall(chunk)
+        for at, piece in enumerate(pieces):
+            if piece[-1].isalpha() or piece[-1] == "'" and len(piece) > 1 or (piece[-1] == "." and piece[0].isalpha()):
+                said.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
+                lead = ""
+            elif at + 1 == len(pieces) or said and piece[0] not in "([{":
+                if said:
+                    said[-1] = add_closing(said[-1], piece)
+            else:
+                lead = piece
+        return " ".join(said)
+
+    def _piece(self, piece: str, after: str) -> str:
+        """One word of several in a chunk."""
+        if piece[0] == "~" or piece[-1] == ".":
+            return spell_out(re.sub("[^A-Za-z]", "", piece))
+        if after[:1] == "-":
+            if len(piece) == 1:
+                return LETTERS[piece.lower()]
+            if piece.lower() in HYPHEN_PARTS:
+                return HYPHEN_PARTS[piece.lower()]
+        return self._words.say(piece)
+
+    def _in_context(self, chunks: Sequence[str], said: list[str | None], dropped: Counter[str] | None) -> list[str]:
+        """The words of a line, with those that depend on their neighbours."""
+        out: list[str] = []
+        at = 0
+        for i, words in enumerate(said):
+            if words is not None or i < at:
+                continue
+            out += said[at:i]  # type: ignore[arg-type]  # no None is among them
+            at = i + 1
+            match = _SIMPLE.fullmatch(chunks[i])
+            if match is not None and match[2].lower() in self._homographs:
+                lead, word, tail = match.groups()
+                out.append(opening(lead) + self._homographs.choose(word, chunks, i) + closing(tail))
+                continue
+            pieces, used = self._expand(chunks, i, dropped)
+            at = i + used
+            for words, marks in pieces:
+                _append(out, words, marks)
+        out += said[at:]  # type: ignore[arg-type]
+        while out and out[-1] == "-":
+            out.pop()
+        return out
+
+    def _expand(self, chunks: Sequence[str], i: int, dropped: Counter[str] | None) -> tuple[list[Piece], int]:
+        """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
+        around = (i > 0, *chunks[max(0, i - 1) : i + REACH])
+        found = self._expanded.get(around)
+        if found is None:
+            lost: Counter[str] = Counter()
+            plain, used = expand(chunks, i, lost)
+            found = ([self._pronounce(piece) for piece in plain], used, lost)
+            if len(self._expanded) > CACHE:
+                self._expanded.clear()
+            self._expanded[around] = found
+        if dropped is not None and found[2]:
+            dropped.update(found[2])
+        return found[0], found[1]
+
+    def _pronounce(self, piece: str) -> Piece:
+        """A piece of a reading: its words, or its marks if it has none."""
+        if piece == "-":
+            return "-", ""
+        said = self._plain(piece)
+        if self._words.pending:
+            self._words.guess_pending()
+            said = self._plain(piece)
+        self._words.unknown.clear()
+        return said, "" if said or not _STOP.search(piece) else piece
+
+
+def _is_elided(word: str) -> bool:
+    """Whether the apostrophe before a word is its own: 'em, 'tis, 'gainst, but not a quoted 'word."""
+    return look_up("'" + word) is not None or (look_up(word) is None and look_up("a" + word) is not None)
+
+
+def _append(out: list[str], words: str, marks: str) -> None:
+    """Add words, a dash between words, or marks that close the word before."""
+    if words == "-":
+        if out and out[-1] != "-":
+            out.append(words)
+    elif words:
+        out.append(words)
+    elif marks and out and out[-1] != "-":
+        out[-1] = add_closing(out[-1], marks)

@@ -1,0 +1,168 @@
+"""The work of `phon prepare`, cut into blocks for the workers and parts for the disk, and put together again."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from pipeline.document import Document
+from pipeline.parts import Original, Record, digest_input, find_record, part_path, record_path, write_part
+from train.files import remove, sha256_file
+from train.notation import Notation
+
+BLOCK_BYTES = 2**18  # of original text that a worker converts at a time
+PART_BYTES = 2**23  # of original text in a part
+DOCUMENT_BYTES = 256  # what a document weighs beside its text, so that a million short ones still fit the memory
+NOTHING_LEFT = "nothing to say"  # why a document without a single word is dropped
+
+Report = Callable[[int, int], None]  # is told the documents and their bytes so far
+T = TypeVar("T")
+
+
+class Block(NamedTuple):
+    """What a worker converts at a time: some documents of a part, or none if the part was finished before."""
+
+    part: int
+    originals: list[Original]
+    input: str  # digest of the whole part's input
+    is_last: bool  # of the part
+    done: Record | None
+
+    def texts(self) -> list[str]:
+        """What there is to convert."""
+        return [original.document.text for original in self.originals]
+
+
+class Converted(NamedTuple):
+    """A block in the notation."""
+
+    texts: list[str]
+    words: int  # of the documents that have a text
+    oov: Counter[str]
+    left_out: Counter[str]
+
+
+def plan(documents: Iterable[Document], folder: Path, work: str) -> Iterator[Block]:
+    """Documents in blocks, and blocks in parts, of a fixed size. A part that is already there needs no work."""
+
+    def weight(original: Original) -> int:
+        return original.n_bytes + DOCUMENT_BYTES
+
+    blocks = gather(map(Original.measure, documents), weight, BLOCK_BYTES)
+    for number, part in enumerate(gather(blocks, lambda block: sum(map(weight, block)), PART_BYTES)):
+        input = digest_input(original for block in part for original in block)
+        done = find_record(part_path(folder, number), input=input, work=work)
+        if done is not None:
+            yield Block(number, [], input, True, done)
+            continue
+        for position, block in enumerate(part, start=1):
+            yield Block(number, block, input, position == len(part), None)
+
+
+def gather(items: Iterable[T], weight: Callable[[T], int], enough: int) -> Iterator[list[T]]:
+    """Items in lists that weigh at least `enough`, but for the last."""
+    held: list[T] = []
+    total = 0
+    for item in items:
+        held.append(item)
+        total += weight(item)
+        if total >= enough:
+            yield held
+            held, total = [], 0
+    if held:
+        yield held
+
+
+def convert(notation: Notation, texts: Sequence[str]) -> Converted:
+    """The texts of a block in the notation; runs in a worker."""
+    tally: dict[str, Counter[str]] = {"oov": Counter(), "dropped": Counter()}
+    converted = notation.convert(texts, tally)
+    words = sum(len(old.split()) for old, new in zip(texts, converted, strict=True) if new)
+    return Converted(converted, words, tally["oov"], tally["dropped"])
+
+
+@dataclass
+class Draft:
+    """A part in the making: what its blocks so far became."""
+
+    originals: list[Original] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    words: int = 0
+    oov: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, block: Block, result: Converted) -> None:
+        """Take in one block; documents that became nothing are dropped."""
+        for original, text in zip(block.originals, result.texts, strict=True):
+            if text:
+                self.originals.append(original)
+                self.texts.append(text)
+            else:
+                self.dropped[NOTHING_LEFT] += 1
+        self.words += result.words
+        self.oov += result.oov
+        self.left_out += result.left_out
+
+    def write(self, path: Path, *, input: str, work: str, keep_original: bool) -> Record:
+        """Write the part, then its record. If nothing was kept, there is a record alone."""
+        if self.texts:
+            write_part(path, self.originals, self.texts, keep_original=keep_original)
+        else:
+            remove(path)
+        record = Record(
+            input=input,
+            work=work,
+            sha256=sha256_file(path) if self.texts else "",
+            documents=len(self.texts),
+            words=self.words,
+            bytes_in=sum(original.n_bytes for original in self.originals),
+            bytes_out=sum(len(text.encode()) for text in self.texts),
+            oov=dict(self.oov),
+            left_out=dict(self.left_out),
+            dropped=dict(self.dropped),
+        )
+        record.write(record_path(path))
+        return record
+
+
+def watched(blocks: Iterable[tuple[Block, Converted]], report: Report) -> Iterator[tuple[Block, Converted]]:
+    """The same blocks; `report` hears of each as it passes."""
+    documents = size_bytes = 0
+    for block, result in blocks:
+        done = block.done
+        documents += done.documents if done else len(block.originals)
+        size_bytes += done.bytes_in if done else sum(original.n_bytes for original in block.originals)
+        report(documents, size_bytes)
+        yield block, result
+
+
+def write_parts(
+    blocks: Iterable[tuple[Block, Converted]],
+    folder: Path,
+    *,
+    work: str,
+    keep_original: bool,
+    before_change: Callable[[], None],
+) -> Iterator[Record]:
+    """Write each part when its last block has come, and hand out the records of all parts in order.
+
+    Args:
+        blocks: Each block with what it became.
+        folder: Where the parts go.
+        work: As in `plan`.
+        keep_original: Whether to store the original texts.
+        before_change: Called before anything in `folder` changes.
+    """
+    draft = Draft()
+    for block, result in blocks:
+        if block.done is not None:
+            yield block.done
+            continue
+        draft.add(block, result)
+        if block.is_last:
+            before_change()
+            path = part_path(folder, block.part)
+            yield draft.write(path, input=block.input, work=work, keep_original=keep_original)
+            draft = Draft()

@@ -1,0 +1,36 @@
+"""What the readers yield, and the choices a user has about reading."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["auto", "file", "line", "paragraph", "passage"]
+EncodingErrors = Literal["strict", "replace", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text of the corpus.
+
+    `id` is the source's name alone where the whole file is the document, else `name#k` for its k-th piece or record,
+    counted from 0, and `name#k.j` for the j-th piece of a record.
+    """
+
+    id: str
+    source: str  # the file's path under the corpus; `archive.zip!member.txt` for a member
+    type: str  # "" where there is none
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How files become documents."""
+
+    text_field: str = "text"  # of a record
+    type_field: str | None = None  # of a record; None: the type is the first folder
+    unit: str = "auto"  # one of Unit
+    passage_words: int = 400  # most words in a passage
+    encoding: str = "utf-8"
+    encoding_errors: str = "strict"  # one of EncodingErrors
+    max_ratio: float = 200.0  # most bytes out of one byte of a compressed file, after the first MiB
+    max_members: int = 1_000_000  # most members of an archive
+    max_bytes: int = 64 * 2**30  # most bytes out of one compressed file or archive

@@ -1,0 +1,147 @@
+"""Text to token ids and back: the ids of the `tokenizers` library, found by looking up whole words."""
+
+import functools
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.bpe import byte_characters
+from train.contract import Contract
+from train.shards import Integers, Tokens, token_dtype
+
+SLICE_BYTES = 2**23  # of text encoded at once; bounds the memory
+KNOWN_KEPT = 2**20  # chunks remembered; then all are forgotten and the table fills anew
+AT_ONCE = 2**14  # chunks handed to tokenizers together
+NOT_UTF8 = re.compile("([\udc80-\udcff]+)")  # how Python decodes bytes that are not
+
+
+class Encoder:
+    """The tokenizer of a folder, for many texts at a time.
+
+    No pre-token has a space but at its start, so a text's ids are those of its chunks (the first word, then each
+    later word with the space before it), end to end. A chunk is encoded once and looked up from then on.
+
+    Args:
+        folder: A tokenizer's or a model's, with tokenizer.json and phon.json.
+
+    Raises:
+        TrainError: one of the two is missing or damaged, or they do not belong together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer  # slow to import
+
+        self.contract = Contract.read(folder)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.encode_special_tokens = True  # not saved in the file: text never becomes a special token
+        self.vocab_size = self.contract.vocab_size
+        self._forget()
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of one text, without opening and end."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return self.encode_bytes(text.encode("utf-8", "surrogatepass"))
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """The ids of any bytes: those of the text where they are UTF-8, one id a byte where not."""
+        ids: list[int] = []
+        text, *rest = NOT_UTF8.split(data.decode("utf-8", "surrogateescape"))
+        ids.extend(self.encode(text))
+        for bad, text in zip(rest[::2], rest[1::2], strict=True):
+            ids.extend(self._byte_ids[byte] for byte in bad.encode("utf-8", "surrogateescape"))
+            ids.extend(self.encode(text))
+        return ids
+
+    def encode_batch(self, texts: "Sequence[str] | pa.Array | pa.ChunkedArray") -> tuple[Tokens, Integers]:
+        """The ids of many texts end to end, and how many each has."""
+        if isinstance(texts, pa.ChunkedArray):
+            texts = texts.combine_chunks()
+        strings = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+        ids: list[Tokens] = [np.zeros(0, dtype=token_dtype(self.vocab_size))]
+        lengths: list[Integers] = [np.zeros(0, dtype=np.int64)]
+        ends = np.cumsum(pc.binary_length(strings).to_numpy(zero_copy_only=False), dtype=np.int64)
+        begin = 0
+        while begin < len(strings):
+            before = int(ends[begin - 1]) if begin else 0
+            end = max(begin + 1, int(np.searchsorted(ends, before + SLICE_BYTES, side="right")))
+            more_ids, more_lengths = self._encode_slice(strings[begin:end])
+            ids.append(more_ids)
+            lengths.append(more_lengths)
+            begin = end
+        return np.concatenate(ids), np.concatenate(lengths)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of these ids. Special tokens are left out; bytes that are not UTF-8 become U+FFFD."""
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes of these ids. Special tokens are left out."""
+        tokens = self._token_bytes
+        return b"".join([tokens[index] for index in ids])
+
+    def _encode_slice(self, texts: pa.Array) -> tuple[Tokens, Integers]:
+        words = pc.split_pattern(texts, " ")  # every text has at least one, if only ""
+        offsets = words.offsets.to_numpy()
+        encoded = words.values.dictionary_encode()
+        distinct = encoded.dictionary.to_pylist()
+        firsts = words.values.take(words.offsets[:-1]).to_pylist()
+        known = self._slots([*firsts, *(" " + word for word in distinct)])
+        slots = known[len(firsts) :][encoded.indices.to_numpy()]
+        slots[offsets[:-1]] = known[: len(firsts)]
+
+        begins = np.frombuffer(self._begins, dtype=np.int64)
+        lengths = (begins[1:] - begins[:-1])[slots]
+        ends = np.cumsum(lengths)
+        # Where in the table each token of the result stands: its chunk's begin plus its place in the chunk.
+        places = np.repeat(begins[slots] - ends + lengths, lengths)
+        places += np.arange(len(places))
+        ids = np.frombuffer(self._ids, dtype=self._ids.typecode)[places]
+        return ids, np.diff(ends[offsets[1:] - 1], prepend=0)
+
+    def _slots(self, chunks: Sequence[str]) -> Integers:
+        """The place of each chunk in the table, after adding those that are new."""
+        if len(self._known) > KNOWN_KEPT:
+            self._forget()
+        known = self._known
+        unseen = list(dict.fromkeys(chunk for chunk in chunks if chunk not in known))
+        for at in range(0, len(unseen), AT_ONCE):
+            some = unseen[at : at + AT_ONCE]
+            for chunk, encoding in zip(
+                some, self._tokenizer.encode_batch_fast(some, add_special_tokens=False), strict=True
+            ):
+                known[chunk] = len(known)
+                self._ids.extend(encoding.ids)
+                self._begins.append(len(self._ids))
+        return np.fromiter(map(known.__getitem__, chunks), dtype=np.int64, count=len(chunks))
+
+    def _forget(self) -> None:
+        """Empty the table: chunk -> slot, the slots' ids end to end, and where each slot's begin."""
+        self._known: dict[str, int] = {}
+        self._ids = array(token_dtype(self.vocab_size).char)
+        self._begins = array("q", [0])
+
+    @functools.cached_property
+    def _token_bytes(self) -> list[bytes]:
+        """The bytes of each id; none for special tokens."""
+        bytes_of = {character: byte for byte, character in enumerate(byte_characters())}
+        specials = self.contract.special_ids()
+        tokens = [b""] * self.vocab_size
+        for token, index in self._tokenizer.get_vocab(with_added_tokens=False).items():
+            if index not in specials:
+                tokens[index] = bytes(bytes_of[character] for character in token)
+        return tokens
+
+    @functools.cached_property
+    def _byte_ids(self) -> list[int]:
+        """The id of each single byte."""
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=False)
+        return [vocabulary[character] for character in byte_characters()]

@@ -1,0 +1,289 @@
+"""`phon generate`: samples of the newest model, each with a mark for valid or not and where it breaks."""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from pipeline.errors import PipelineError
+from pipeline.options import json_option, workspace_option
+from pipeline.show import printable, progress
+from train.files import write_atomic
+from train.notation import Notation, Problem, load_notation
+from train.workspace import Workspace
+
+if TYPE_CHECKING:
+    from train.generate import Sampling
+
+SEED = 0
+REASONS = 5  # problems told of one sample
+NARROWEST, WIDEST = 20, 120
+TRAIN = 'train one first: "accelerate launch train/run.py"'
+
+
+class Source(NamedTuple):
+    """A model folder, the run it is of as `--run` takes it, and the checkpoint if it is one."""
+
+    folder: Path
+    run: str
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A sample as it is shown and stored."""
+
+    index: int
+    type: str
+    text: str
+    ended: bool
+    valid: bool
+    problems: list[Problem]
+    n_tokens: int
+
+
+def find_model(workspace: Workspace, run: str | None = None) -> Source:
+    """The model of a run, or while it has none yet, its newest checkpoint.
+
+    Args:
+        run: A run's name, or the path of a run's folder or of a model's; None for the newest run.
+
+    Raises:
+        PipelineError: no such run, or it has nothing to sample from yet.
+    """
+    if run is None:
+        run = pointer(workspace.runs / "LATEST")
+        if run is None:
+            raise PipelineError(f"no run in {workspace.runs}", hint=f"{TRAIN}, or pass --workspace or --run")
+    folder = workspace.runs / run
+    if not folder.is_dir():
+        folder = Path(run)
+    if not folder.is_dir():
+        there = ", ".join(sorted(path.name for path in workspace.runs.glob("[!.]*/"))) or "none"
+        raise PipelineError(f"no run {run!r} in {workspace.runs}", hint=f"there are: {there}; a path will do as well")
+    if (folder / "config.json").is_file():
+        return Source(folder, run)
+    if (folder / "model").is_dir():
+        return Source(folder / "model", run)
+    checkpoint = pointer(folder / "checkpoints" / "LATEST")
+    if checkpoint is None or not (folder / "checkpoints" / checkpoint).is_dir():
+        raise PipelineError(f"{folder} has neither a model nor a checkpoint yet", hint="let its training go on")
+    return Source(folder / "checkpoints" / checkpoint, run, checkpoint)
+
+
+def pointer(path: Path) -> str | None:
+    """The name that a LATEST file holds."""
+    return path.read_text(encoding="utf-8").strip() or None if path.is_file() else None
+
+
+def read_prompt(notation: Notation, prompt: str | None, prompt_phones: str | None) -> str:
+    """What the samples go on from, in the model's notation; empty for nothing.
+
+    Raises:
+        PipelineError: both are given, or there is nothing in one of them, or it breaks the notation's rules.
+    """
+    if prompt is not None and prompt_phones is not None:
+        raise PipelineError(
+            "--prompt and --prompt-phones are both given", hint="pass one: English or notation", exit_code=2
+        )
+    if prompt is not None:
+        converted = notation.convert([prompt])[0]
+        if not converted:
+            raise PipelineError(
+                f"nothing of the prompt {prompt!r} is left in {notation.name}", hint="pass words", exit_code=2
+            )
+        return converted
+    given = prompt_phones or ""
+    for start, end, reason in notation.problems(given) if given else ():
+        raise PipelineError(
+            f"--prompt-phones, character {start + 1}, {given[start:end]!r}: {reason}",
+            hint='pass English to --prompt to have it converted, or see "phon check"',
+            exit_code=2,
+        )
+    return given
+
+
+def samples(
+    source: Source,
+    *,
+    n: int,
+    sampling: "Sampling",
+    seed: int = SEED,
+    type_name: str | None = None,
+    prompt: str | None = None,
+    prompt_phones: str | None = None,
+    batch_size: int | None = None,
+) -> tuple[str, Iterator[Judged]]:
+    """The prompt in the model's notation, and the samples one after the other. All is checked before the first.
+
+    Raises:
+        PipelineError, TrainError: what `read_prompt`, `read_model` and `generate` refuse.
+    """
+    import torch  # takes seconds, as do the two below
+
+    from train.export import read_model
+    from train.generate import generate
+    from train.score import judge
+
+    model, contract, tokenizer = read_model(source.folder)
+    notation = load_notation(contract.notation)
+    text = read_prompt(notation, prompt, prompt_phones)
+    prompt_ids = tokenizer.encode(text, add_special_tokens=False).ids
+    if torch.cuda.is_available():
+        model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32)
+    made = generate(
+        model,
+        contract,
+        n=n,
+        types=None if type_name is None else [type_name],
+        prompt_ids=prompt_ids,
+        sampling=sampling,
+        seed=seed,
+        batch_size=batch_size,
+    )
+
+    def judged() -> Iterator[Judged]:
+        for sample in made:
+            read = sample.text(tokenizer)
+            valid, problems = judge(notation, read, sample.ended)
+            n_tokens = len(sample.ids) - len(prompt_ids) + sample.ended
+            yield Judged(sample.index, sample.type, read, sample.ended, valid, problems, n_tokens)
+
+    return text, judged()
+
+
+def lay_out(sample: Judged, width: int) -> str:
+    """A sample for reading: mark, number, type; its text with carets under what is wrong; then the reasons."""
+    mark = click.style("✓", fg="green") if sample.valid else click.style("✗", fg="red")
+    lines = [f"{mark} {sample.index + 1}" + (f" · {printable(sample.type)}" if sample.type else "")]
+    for start, end in wrap(sample.text, width - 2):
+        lines.append("  " + printable(sample.text[start:end]))
+        wrong = {at for problem in sample.problems for at in range(problem.start, max(problem.end, problem.start + 1))}
+        # An end that is missing stands after the last character.
+        carets = "".join("^" if at in wrong else " " for at in range(start, end + (end == len(sample.text))))
+        if carets.strip():
+            lines.append("  " + click.style(carets.rstrip(), fg="red"))
+    for problem in sample.problems[:REASONS]:
+        what = f" {printable(sample.text[problem.start : problem.end])!r}" if problem.end > problem.start else ""
+        lines.append(f"  character {problem.start + 1}{what}: {problem.reason}")
+    if len(sample.problems) > REASONS:
+        lines.append(f"  and {len(sample.problems) - REASONS} more")
+    return "\n".join(lines) + "\n"
+
+
+def wrap(text: str, width: int) -> Iterator[tuple[int, int]]:
+    """Where each line of `text` starts and ends, broken after spaces where there are any."""
+    start = 0
+    while len(text) - start > width:
+        stop = text.rfind(" ", start, start + width) + 1 or start + width
+        yield start, stop
+        start = stop
+    yield start, len(text)
+
+
+@contextlib.contextmanager
+def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
+    """Where the samples go: a function that writes a line to standard output, or to a file that is whole at the end."""
+    if out is None:
+        color = False if os.environ.get("NO_COLOR") else None
+        yield lambda line: click.echo(line, color=color)
+        return
+    with write_atomic(out) as file:
+        yield lambda line: click.echo(click.unstyle(line).encode(), file)
+
+
+@click.command("generate")
+@workspace_option
+@click.option("--run", metavar="NAME|PATH", help="A run's name, or a folder of a run or model; else the newest run.")
+@click.option("--n", default=10, show_default=True, help="How many samples.")
+@click.option("--type", "type_name", metavar="TYPE", help="Of one type; else each as often as the corpus has it.")
+@click.option("--prompt", metavar="TEXT", help="Ordinary English to go on from; it is converted first.")
+@click.option("--prompt-phones", metavar="TEXT", help="The same, in the model's notation already.")
+@click.option("--temperature", default=0.7, show_default=True, help="0 takes the likeliest token each time.")
+@click.option("--top-k", type=int, metavar="K", help="Choose among the K likeliest tokens only.")
+@click.option("--top-p", type=float, metavar="P", help="Among the likeliest that together have probability P only.")
+@click.option("--min-p", type=float, metavar="P", help="Among those with P times the likeliest's probability only.")
+@click.option("--max-new-tokens", type=int, metavar="N", help="A limit; else the model's context is.")
+@click.option("--seed", default=SEED, show_default=True, help="Same seed, same samples.")
+@click.option("--batch-size", type=int, metavar="N", help="Samples at a time; else as many as 1 GiB holds, 32 at most.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file instead.")
+@json_option
+def command(
+    workspace: Workspace,
+    run: str | None,
+    n: int,
+    type_name: str | None,
+    prompt: str | None,
+    prompt_phones: str | None,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    min_p: float | None,
+    max_new_tokens: int | None,
+    seed: int,
+    batch_size: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Print samples of a trained model, the valid ones marked.
+
+    With --json, an object a line.
+
+    Example: phon generate --n 3 --temperature 0.7
+    """
+    source = find_model(workspace, run)
+    if source.checkpoint:
+        click.echo(f"{source.run} has no finished model yet: sampling its checkpoint {source.checkpoint}", err=True)
+    from train.generate import Sampling  # imports torch
+
+    sampling = Sampling(temperature, top_k, top_p, min_p, max_new_tokens)
+    text, made = samples(
+        source,
+        n=n,
+        sampling=sampling,
+        seed=seed,
+        type_name=type_name,
+        prompt=prompt,
+        prompt_phones=prompt_phones,
+        batch_size=batch_size,
+    )
+    settings: dict[str, Any] = {
+        "run": source.run,
+        "checkpoint": source.checkpoint,
+        "seed": seed,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "max_new_tokens": max_new_tokens,
+        "prompt": text,
+    }
+    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((100, 24)).columns))
+    n_valid = n_tokens = 0
+    started = time.perf_counter()
+    silent = out is not None or not sys.stdout.isatty()
+    with destination(out) as write, progress() if silent else contextlib.nullcontext(lambda line: None) as tell:
+        for sample in made:
+            n_valid += sample.valid
+            n_tokens += sample.n_tokens
+            if as_json:
+                problems = [problem._asdict() for problem in sample.problems]
+                write(json.dumps({**asdict(sample), "problems": problems, **settings}))
+            else:
+                write(lay_out(sample, width))
+            tell(f"{sample.index + 1} of {n} samples")
+    elapsed_s = time.perf_counter() - started
+    where = f", written to {out}" if out else ""
+    click.echo(
+        f"{n_valid} valid of {n}, {n_tokens:,} tokens in {elapsed_s:.1f} s ({n_tokens / elapsed_s:,.0f} tokens/s), "
+        f"seed {seed}, run {source.run}{where}",
+        err=True,
+    )

@@ -1,0 +1,58 @@
+"""How commands speak: a progress line on a terminal's standard error, and one table at the end."""
+
+import contextlib
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import click
+
+WIDTH = 100  # columns of a table
+NEXT = "next"  # the label of a command to copy, which is never wrapped
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A line that the function handed out rewrites; it vanishes at the end. Nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda line: None
+        return
+    from rich.console import Console  # slow to import, and only terminals need it
+    from rich.text import Text
+
+    with Console(stderr=True).status("") as status:
+        yield lambda line: status.update(Text(line))
+
+
+def table(title: str, rows: Mapping[str, str]) -> None:
+    """Print a title and rows of label and value on standard output; empty values are left out."""
+    click.echo(title)
+    label_width = max(map(len, rows)) + 4
+    for label, value in rows.items():
+        if value:
+            line = printable(value)
+            wrapped = [line] if label == NEXT else textwrap.wrap(line, WIDTH - label_width, break_on_hyphens=False)
+            click.echo(f"  {label}".ljust(label_width) + f"\n{'':{label_width}}".join(wrapped))
+
+
+def as_json(value: Any) -> None:
+    """Print a value on standard output as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """The text without characters that could steer a terminal."""
+    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+
+
+def megabytes(size_bytes: float) -> str:
+    """A size in MB, small ones with decimals."""
+    return f"{size_bytes / 1e6:,.{1 if size_bytes >= 1e7 else 2}f} MB"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Counts by name in one line, the greatest first."""
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ranked)

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train import config as configs
+from train.choose import shape_of
+from train.errors import TrainError
+from train.optim import check_schedule, learning_rate
+
+
+def told(*overrides: str, config: str = "tiny") -> str:
+    with pytest.raises(TrainError) as error:
+        configs.load(config, overrides)
+    return f"{error.value} | {error.value.hint}"
+
+
+@pytest.mark.parametrize("name", configs.names())
+def test_every_config_loads_and_reads_back_equal(name: str, tmp_path: Path) -> None:
+    config = configs.load(name)
+    saved = tmp_path / "config.toml"
+    saved.write_text(configs.to_toml(config))
+    assert configs.load(str(saved)) == config
+
+
+def test_the_configs_people_ask_for_are_there() -> None:
+    published = {
+        "gpt2-52m": 51_475_968,
+        "gpt2-83m": 82_056_320,
+        "gpt2-125m": 124_439_808,
+        "gpt2": 124_439_808,
+        "gpt2-medium": 354_823_168,
+        "gpt2-large": 774_030_080,
+        "gpt2-xl": 1_557_611_200,
+    }
+    for name, parameters in published.items():
+        config = configs.load(name)
+        assert shape_of(config, config.model.published_vocab_size, 1024).n_parameters == parameters
+    slides = configs.load("structured-22l").model
+    assert (slides.n_layer, slides.n_embd % slides.n_head) == (22, 0)
+
+
+def test_the_command_line_is_stronger_than_the_file() -> None:
+    config = configs.load("tiny", ["optim.lr=0.5", "model.n_layer=3", "log.name=one", "log.trackers=['tensorboard']"])
+    assert (config.optim.lr, config.model.n_layer, config.log.name) == (0.5, 3, "one")
+    assert config.log.trackers == ("tensorboard",)
+    assert configs.load("tiny", ["train.max_steps=none", "train.epochs=2"]).train.epochs == 2
+
+
+def test_an_unknown_key_is_told_with_the_nearest_name() -> None:
+    assert told("optim.learning_rat=1") == ("the command line: unknown key optim.learning_rat | did you mean optim.lr?")
+    assert told("optim.zzz=1").startswith("the command line: unknown key optim.zzz | there are: name, lr, ")
+    assert told("optim.weight_decai=1").endswith("did you mean optim.weight_decay?")
+    assert told("optim.n_layer=3").endswith("did you mean model.n_layer?")
+    assert told("modle.n_layer=3").endswith("did you mean model?")
+    assert "did you mean 'tiny'?" in told(config="tinny")
+
+
+def test_a_key_in_a_file_is_told_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[model]\nn_layers = 3\n")
+    assert told(config=str(file)) == f"{file}: unknown key model.n_layers | did you mean model.n_layer?"
+    file.write_text("[model\n")
+    assert f"{file}: " in told(config=str(file))
+
+
+def test_a_width_that_heads_do_not_divide_is_told_with_ones_they_do() -> None:
+    message = told("model.n_embd=544", "model.n_head=12")
+    assert "model.n_embd = 544 is not a multiple of model.n_head = 12" in message
+    assert "model.n_embd=540 (heads of 45)" in message
+    assert "model.n_head=16 (heads of 34)" in message
+
+
+def test_values_that_do_not_fit_are_told() -> None:
+    assert "optim.lr = -1" in told("optim.lr=-1")
+    assert "optim.schedule = 'cosin'" in told("optim.schedule=cosin")
+    assert "is not section.key=value" in told("lr=3")
+    assert "train.max_steps or train.epochs" in told("train.epochs=3")
+
+
+@given(
+    st.sampled_from(["cosine", "constant", "warmup-stable-decay"]),
+    st.integers(0, 50),
+    st.integers(51, 400),
+    st.floats(0, 1e-3),
+)
+def test_a_rate_rises_to_its_peak_and_never_again(schedule: str, warmup: int, steps: int, floor: float) -> None:
+    optim = configs.build({"optim": {"schedule": schedule, "warmup_steps": warmup, "lr": 1e-3, "min_lr": floor}}).optim
+    rates = [learning_rate(step, optim, steps) for step in range(steps)]
+    assert all(0 < rate <= 1e-3 for rate in rates)
+    assert rates[:warmup] == sorted(rates[:warmup])
+    assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
+    assert max(rates) == pytest.approx(1e-3, rel=0.01)
+    if schedule != "constant":
+        assert rates[-1] == pytest.approx(floor, abs=1e-3 * 5 / (0.2 * (steps - warmup)))
+
+
+def test_a_warm_up_longer_than_the_run_is_refused() -> None:
+    with pytest.raises(TrainError, match="leaves nothing of a run of 50 steps"):
+        check_schedule(configs.build({"optim": {"warmup_steps": 60}}).optim, 50)

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from train.choose import choose_config, choose_seq_len, shape_of, work_out
+from train.config import build, load, names
+from train.data import IGNORE, Rows, Schedule, pack_rows
+from train.errors import TrainError
+from train.manifest import describe_files
+from train.shards import Shards, ShardWriter
+
+BOS, EOS, PAD = 0, 1, 2
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Shards:
+    """Two hundred documents: <bos>, counted ids that are found nowhere else, <eos>."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 120, 200)
+    ids = iter(range(3, 60_000))
+    documents = [[BOS, *(next(ids) for _ in range(n - 2)), EOS] for n in lengths]
+    writer = ShardWriter(tmp_path, vocab_size=60_000, tokens_per_shard=4_000)
+    writer.add(np.concatenate(documents), lengths, lengths * 3, ["" for _ in lengths])
+    files = writer.close()
+    assert len(files) > 2
+    return Shards.open(tmp_path, describe_files(tmp_path, files))
+
+
+@pytest.mark.parametrize("packing", ["best-fit", "stream"])
+def test_an_epoch_asks_for_every_token_once(shards: Shards, packing: str) -> None:
+    rows = Rows(shards, pack_rows(shards, packing, 64), PAD)
+    tokens, targets = rows.read(range(rows.packing.n_rows))
+    counted = targets[targets != IGNORE]
+    whole = shards.read(0, shards.n_tokens)
+    assert sorted(counted[counted > EOS]) == sorted(whole[whole > EOS])
+    assert (counted == EOS).sum() == shards.n_documents
+    assert ((tokens == PAD) == (targets == IGNORE)).all()
+    follows = (targets[:, :-1] == tokens[:, 1:]) | (tokens[:, :-1] == PAD) | (tokens[:, 1:] == PAD)
+    if packing == "best-fit":
+        follows |= tokens[:, 1:] == BOS  # a document ends in <eos> as a target; the next starts as an input
+    assert follows.all()
+
+
+def test_two_epochs_hold_the_same_rows_in_other_orders(shards: Shards) -> None:
+    packing = pack_rows(shards, "best-fit", 64)
+    schedule = Schedule(packing, rows_per_step=7, seed=1)
+    taken = np.concatenate([schedule.rows(step) for step in range(-(-2 * packing.n_rows // 7))])
+    first, second = taken[: packing.n_rows], taken[packing.n_rows : 2 * packing.n_rows]
+    assert sorted(first) == sorted(second) == list(range(packing.n_rows))
+    assert first.tolist() != second.tolist()
+
+
+def test_a_step_has_its_rows_whatever_was_asked_before(shards: Shards) -> None:
+    packing = pack_rows(shards, "best-fit", 64)
+    forwards = Schedule(packing, rows_per_step=5, seed=3)
+    inorder = [forwards.rows(step).tolist() for step in range(100)]
+    for step in (99, 0, 50, 7):
+        assert Schedule(packing, rows_per_step=5, seed=3).rows(step).tolist() == inorder[step]
+    assert forwards.predictions(4) == packing.filled()[inorder[4]].sum()
+
+
+def test_any_number_of_processes_takes_the_same_steps(shards: Shards) -> None:
+    config = build({"data": {"seq_len": 64}, "train": {"global_batch": 64 * 8, "micro_batch": 8, "epochs": 2}})
+    alone, pair = work_out(config, shards, world=1), work_out(config, shards, world=2)
+    assert (alone.rows_per_step, alone.max_steps, alone.config) == (pair.rows_per_step, pair.max_steps, pair.config)
+    assert (alone.micro_batch, pair.micro_batch) == (8, 4)
+    with pytest.raises(TrainError, match="8 rows cannot be shared out among 3 processes") as error:
+        work_out(config, shards, world=3)
+    assert error.value.hint == "try train.global_batch=576"
+
+
+def test_a_row_is_as_long_as_the_documents_ask(shards: Shards) -> None:
+    assert choose_seq_len(shards.lengths) == 128
+    assert choose_seq_len(np.array([5, 6])) == 64
+    assert choose_seq_len(np.array([9_000])) == 1024
+
+
+def test_the_config_is_chosen_by_the_corpus() -> None:
+    shapes = {name: shape_of(load(name), 4096, 1024) for name in names()}
+    assert choose_config(60_000, shapes, on_gpu=False)[0] == "tiny"
+    assert choose_config(1_200_000, shapes, on_gpu=False)[0] == "small"
+    assert choose_config(10**9, shapes, on_gpu=False)[0] == "small"
+    name, why = choose_config(10**9, shapes, on_gpu=True)
+    assert name == "gpt2-125m"
+    assert "1,000,000,000 tokens" in why

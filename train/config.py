@@ -1,0 +1,246 @@
+"""The settings of a run: defaults here < a TOML file < `section.key=value` on the command line."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from train.errors import TrainError
+
+ELSEWHERE = {  # what other trainers call our keys
+    "learning_rate": "optim.lr",
+    "warmup": "optim.warmup_steps",
+    "batch_size": "train.micro_batch",
+    "block_size": "data.seq_len",
+    "n_positions": "data.seq_len",
+    "context_length": "data.seq_len",
+    "hidden_size": "model.n_embd",
+    "d_model": "model.n_embd",
+    "num_layers": "model.n_layer",
+    "num_heads": "model.n_head",
+    "d_ff": "model.n_inner",
+    "steps": "train.max_steps",
+}
+FOLDER = Path(__file__).resolve().parent.parent / "configs"
+
+
+class Settings(BaseModel):
+    """A section: its values never change, and it knows its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(Settings):
+    """The shape of the network."""
+
+    family: Literal["gpt2"] = "gpt2"
+    n_layer: int = Field(4, gt=0)
+    n_head: int = Field(4, gt=0)
+    n_embd: int = Field(256, gt=0)  # residual width, shared out evenly among the heads
+    n_inner: int | None = Field(None, gt=0)  # width of the feed-forward layer; 4 n_embd if not given
+    dropout: float = Field(0.0, ge=0, lt=1)  # after the embedding and in each residual branch
+    attn_dropout: float = Field(0.0, ge=0, lt=1)  # on attention's shares; on a CPU it doubles the time of a step
+    published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
+
+    @model_validator(mode="after")
+    def heads_divide_the_width(self) -> Self:
+        """Every head is equally wide."""
+        if self.n_embd % self.n_head:
+            raise TrainError(
+                f"model.n_embd = {self.n_embd} is not a multiple of model.n_head = {self.n_head}",
+                hint=f"try {neighbours(self.n_embd, self.n_head)}",
+            )
+        return self
+
+
+class DataConfig(Settings):
+    """How tokens become rows."""
+
+    seq_len: int | Literal["auto"] = "auto"  # tokens a row; auto: the least multiple of 64 that holds the documents
+    packing: Literal["best-fit", "stream"] = "best-fit"
+
+    @model_validator(mode="after")
+    def rows_hold_something(self) -> Self:
+        """A row holds a token and the one after it."""
+        if self.seq_len != "auto" and self.seq_len < 2:
+            raise TrainError(f"data.seq_len = {self.seq_len} holds no document", hint="try data.seq_len=256")
+        return self
+
+
+class TrainConfig(Settings):
+    """How long, on how much at a time, and how exactly."""
+
+    max_steps: int | None = Field(None, gt=0)  # give this or epochs
+    epochs: float | None = Field(None, gt=0)
+    global_batch: int = Field(16384, gt=0)  # tokens an optimizer step, whatever the number of processes
+    micro_batch: int = Field(8, gt=0)  # rows a forward and backward pass on each device
+    seed: int = Field(17, ge=0)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
+
+    @model_validator(mode="after")
+    def one_length(self) -> Self:
+        """The run's length is given once."""
+        if (self.max_steps is None) == (self.epochs is None):
+            raise TrainError(
+                "give train.max_steps or train.epochs, one of the two",
+                hint='in the file, or as "train.max_steps=1000"; to change a file\'s kind, clear the other: '
+                '"train.epochs=none"',
+            )
+        return self
+
+
+class OptimConfig(Settings):
+    """AdamW and its schedule."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0)  # at its peak
+    min_lr: float = Field(0.0, ge=0)  # at the end of cosine or decay
+    warmup_steps: int = Field(100, ge=0)
+    schedule: Literal["cosine", "constant", "warmup-stable-decay"] = "cosine"
+    decay_fraction: float = Field(0.2, gt=0, le=1)  # of the steps, for warmup-stable-decay
+    weight_decay: float = Field(0.1, ge=0)  # not on norms, biases and embeddings
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    eps: float = Field(1e-8, gt=0)
+    grad_clip: float = Field(1.0, ge=0)  # largest norm of the gradient; 0 for none
+
+
+class LogConfig(Settings):
+    """What is measured, sampled and saved, and when; in steps, 0 for never."""
+
+    name: str = ""  # of the folder in runs/; the config's own name if empty
+    log_every: int = Field(10, gt=0)
+    eval_every: int = Field(100, ge=0)
+    sample_every: int = Field(0, ge=0)
+    save_every: int = Field(100, ge=0)
+    n_samples: int = Field(8, gt=0)  # at each of four temperatures
+    trackers: tuple[str, ...] = ()  # tensorboard, wandb, trackio: through Accelerate, where installed
+
+
+class Config(Settings):
+    """All settings of a run, as they are saved in its folder."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig(max_steps=1000)
+    optim: OptimConfig = OptimConfig()
+    log: LogConfig = LogConfig()
+
+
+def neighbours(n_embd: int, n_head: int) -> str:
+    """Widths that `n_head` heads divide, and numbers of heads that divide `n_embd`, nearest first."""
+    below = n_embd // n_head * n_head
+    widths = [f"model.n_embd={width} (heads of {width // n_head})" for width in (below, below + n_head) if width]
+    heads = sorted(
+        (h for h in range(1, n_embd + 1) if n_embd % h == 0 and n_embd // h >= 16), key=lambda h: abs(h - n_head)
+    )
+    counts = [f"model.n_head={h} (heads of {n_embd // h})" for h in heads[:2]]
+    return ", ".join(widths + counts)
+
+
+def names() -> list[str]:
+    """The configs that come with the program."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name_or_file: str, overrides: Sequence[str] = ()) -> Config:
+    """A config by name or from a file, with `section.key=value` on top.
+
+    Raises:
+        TrainError: no such config, unknown key (the nearest is named), or a value that does not fit.
+    """
+    path = Path(name_or_file)
+    if not path.suffix:
+        path = FOLDER / f"{name_or_file}.toml"
+    if not path.is_file():
+        near = difflib.get_close_matches(name_or_file, names(), 1)
+        raise TrainError(
+            f"no config {name_or_file!r}",
+            hint=(f"did you mean {near[0]!r}? " if near else "") + f"there are: {', '.join(names())}; or a .toml file",
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainError(f"{path}: {error}", hint="it must be TOML: sections [model], [data], [train] ...") from error
+    return build(values, overrides, source=str(path))
+
+
+def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "") -> Config:
+    """The config of nested `values` with `section.key=value` on top. Raises TrainError as `load` does."""
+    for section, keys in values.items():
+        if not isinstance(keys, dict):
+            raise TrainError(f"{source}: {section!r} stands outside a section", hint="put it under [model] or the like")
+        check_keys(section, keys, source)
+    values = {section: dict(keys) for section, keys in values.items()}
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        section, dot, key = name.partition(".")
+        if not (equals and dot and key):
+            raise TrainError(f"{override!r} is not section.key=value", hint="as in optim.lr=0.001", exit_code=2)
+        check_keys(section, {key: None}, "the command line", exit_code=2)
+        values.setdefault(section, {})[key] = parse(value)
+    if "train" not in values or not {"max_steps", "epochs"} & values["train"].keys():
+        values.setdefault("train", {})["max_steps"] = 1000
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][:2])
+        given = first["input"]
+        raise TrainError(
+            f"{source or 'config'}: {place} = {given!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
+            hint="see the sections in docs/training.md",
+        ) from error
+
+
+def check_keys(section: str, keys: dict[str, Any], source: str, exit_code: int = 1) -> None:
+    """Refuse a section or key that does not exist, with the nearest that does."""
+    sections = Config.model_fields
+    if section not in sections:
+        near = difflib.get_close_matches(section, sections, 1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sections)}"
+        raise TrainError(f"{source}: there is no section {section!r}", hint=hint, exit_code=exit_code)
+    kind = sections[section].annotation
+    assert isinstance(kind, type) and issubclass(kind, Settings)
+    for key in keys:
+        if key not in kind.model_fields:
+            known = {k: f"{s}.{k}" for s, f in sections.items() for k in getattr(f.annotation, "model_fields", {})}
+            known |= ELSEWHERE | {k: f"{section}.{k}" for k in kind.model_fields}
+            near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
+            suggestion = known[near[0]] if near else ""
+            hint = f"did you mean {suggestion}?" if suggestion else f"there are: {', '.join(kind.model_fields)}"
+            raise TrainError(f"{source}: unknown key {section}.{key}", hint=hint, exit_code=exit_code)
+
+
+def parse(value: str) -> Any:
+    """A command-line value as TOML would read it; a bare word is a string, `none` clears."""
+    if value.lower() == "none":
+        return None
+    try:
+        return tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def to_toml(config: Config) -> str:
+    """The config as a TOML file that `load` reads back to an equal config."""
+    lines = []
+    for section, values in config.model_dump().items():
+        lines.append(f"[{section}]")
+        for key, value in values.items():
+            if value is None:
+                lines.append(f"# {key} is not set")
+            elif isinstance(value, bool):
+                lines.append(f"{key} = {str(value).lower()}")
+            elif isinstance(value, str):
+                lines.append(f'{key} = "{value}"')
+            elif isinstance(value, tuple):
+                lines.append(f"{key} = [{', '.join(repr(item) for item in value)}]")
+            else:
+                lines.append(f"{key} = {value!r}")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""The training curve as a picture: loss and bits a byte against steps."""
+
+import io
+from pathlib import Path
+
+from train.files import write_bytes
+from train.log import read
+
+
+def draw(log: Path, picture: Path, title: str) -> None:
+    """Draw `log` (JSON lines of a run) into `picture` (PNG)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+
+    records = read(log)
+    steps = [(r["step"], r["loss"]) for r in records if "loss" in r]
+    measured = [(r["step"], r["val_loss"], r["val_bits_per_byte"]) for r in records if "val_loss" in r]
+    figure = Figure(figsize=(8, 4.2), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    left = figure.subplots()
+    if steps:
+        left.plot(*zip(*steps, strict=True), color="#9aa7b5", linewidth=1, label="training loss")
+    left.set_xlabel("step")
+    left.set_ylabel("loss (nats per token)")
+    left.spines[["top", "right"]].set_visible(False)
+    lines = left.get_lines()
+    if measured:
+        at = [m[0] for m in measured]
+        lines += left.plot(
+            at, [m[1] for m in measured], color="#1f4e79", marker="o", markersize=3, label="validation loss"
+        )
+        right = left.twinx()
+        lines += right.plot(
+            at,
+            [m[2] for m in measured],
+            color="#c2571a",
+            marker="s",
+            markersize=3,
+            linestyle="--",
+            label="bits per byte",
+        )
+        right.set_ylabel("validation, bits per byte of original text")
+        right.spines[["top", "left"]].set_visible(False)
+        right.set_ylim(bottom=0)
+    left.set_title(title, loc="left", fontsize=10)
+    left.legend(lines, [str(line.get_label()) for line in lines], frameon=False, fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_bytes(picture, buffer.getvalue())

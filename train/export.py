@@ -1,0 +1,141 @@
+"""Model folders: ordinary Hugging Face folders, with the tokenizer and the contract (`phon.json`) in them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from tokenizers import Tokenizer
+
+from train import contract as contracts
+from train.contract import BOS, EOS, PAD, Contract, type_token
+from train.errors import TrainError
+from train.files import read_json, write_bytes, write_json
+from train.gpt2 import GPT2, Shape, hf_config, shape_of
+
+CONFIG, GENERATION, WEIGHTS, TOKENIZER = "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"
+COPIED = (TOKENIZER, "tokenizer_config.json", contracts.NAME)
+TEMPERATURE = 0.7
+RESTORE = "put back the folder as training left it, or take another checkpoint"
+
+
+def write_model(folder: Path, model: GPT2, tokenizer_folder: Path) -> None:
+    """Write `model` with its tokenizer into `folder`, which is there and not in use yet.
+
+    Raises:
+        TrainError: the tokenizer's folder is damaged, or the model's vocabulary is not the tokenizer's.
+    """
+    contract = Contract.read(tokenizer_folder)
+    assert model.shape.vocab_size == contract.vocab_size
+    ids: dict[str, Any] = {"bos_token_id": contract.bos, "eos_token_id": contract.eos, "pad_token_id": contract.pad}
+    for name in COPIED:
+        write_bytes(folder / name, (tokenizer_folder / name).read_bytes())
+    write_json(folder / CONFIG, hf_config(model.shape, bos=contract.bos, eos=contract.eos, pad=contract.pad))
+    write_json(
+        folder / GENERATION,
+        # top_k 0 is none: the library's own default cuts at 50
+        {**ids, "do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "max_length": model.shape.seq_len},
+    )
+    write_bytes(folder / WEIGHTS, save(model.weights(), {"format": "pt"}))
+
+
+def read_model(folder: Path) -> tuple[GPT2, Contract, Tokenizer]:
+    """The model, contract and tokenizer of a folder, each checked against the others.
+
+    Raises:
+        TrainError: a file is missing or damaged, or two of them do not belong together.
+    """
+    for name in (CONFIG, WEIGHTS, TOKENIZER):
+        if not (folder / name).is_file():
+            raise TrainError(f"{folder} is no model folder: it has no {name}", hint=RESTORE)
+    contract = Contract.read(folder)
+    tokenizer = read_tokenizer(folder, contract)
+    shape = read_shape(folder / CONFIG, contract)
+    with torch.device("meta"):
+        model = GPT2(shape)  # drawing weights only to overwrite them would take longer than reading them
+    model.to_empty(device="cpu")
+    model.load_weights(read_weights(folder / WEIGHTS, shape))
+    return model.eval(), contract, tokenizer
+
+
+def read_tokenizer(folder: Path, contract: Contract) -> Tokenizer:
+    """The tokenizer of a folder, which takes text that looks like a special token for ordinary characters.
+
+    Raises:
+        TrainError: it is not the one that the contract describes.
+    """
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    tokenizer.encode_special_tokens = True  # not stored in the file
+    bos = tokenizer.token_to_id(BOS)
+    openings = {name: [bos, tokenizer.token_to_id(type_token(name))] if name else [bos] for name in contract.openings}
+    expected = {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "bos": bos,
+        "eos": tokenizer.token_to_id(EOS),
+        "pad": tokenizer.token_to_id(PAD),
+        "openings": openings,
+    }
+    for key, value in expected.items():
+        found = getattr(contract, key)
+        if found != value:
+            raise TrainError(
+                f"{folder / contracts.NAME} says {key} = {found}, but by {TOKENIZER} it is {value}: samples would "
+                "start or end otherwise than the training documents did",
+                hint=RESTORE,
+            )
+    return tokenizer
+
+
+def read_shape(path: Path, contract: Contract) -> Shape:
+    """The shape that a config.json describes.
+
+    Raises:
+        TrainError: it is no GPT-2 of ours, or its ids are not the contract's.
+    """
+    config = read_json(path)
+    if not isinstance(config, dict):
+        raise TrainError(f"{path} holds no settings", hint=RESTORE)
+    ids = {"bos_token_id": contract.bos, "eos_token_id": contract.eos, "pad_token_id": contract.pad}
+    for key, value in {**ids, "vocab_size": contract.vocab_size}.items():
+        if config.get(key) != value:
+            raise TrainError(
+                f"{path} says {key} = {config.get(key)}, but the tokenizer it was trained with has {value}",
+                hint=RESTORE,
+            )
+    try:
+        shape = shape_of(config)
+        expected = hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainError(f"{path} does not give the shape of a GPT-2: {error!r}", hint=RESTORE) from error
+    for key in ("model_type", "activation_function", "layer_norm_epsilon", "tie_word_embeddings"):
+        if config.get(key, expected[key]) != expected[key]:
+            raise TrainError(
+                f"{path} says {key} = {config[key]}; only {expected[key]} can be read",
+                hint="read such a model with transformers' AutoModelForCausalLM",
+            )
+    sizes = (shape.seq_len, shape.n_layer, shape.n_head, shape.n_embd, shape.n_inner)
+    if min(sizes) < 1 or shape.n_embd % shape.n_head:
+        raise TrainError(f"{path} gives sizes that no GPT-2 has: {shape}", hint=RESTORE)
+    return shape
+
+
+def read_weights(path: Path, shape: Shape) -> Mapping[str, torch.Tensor]:
+    """The weights of a safetensors file, those of a GPT-2 of this shape and no others.
+
+    Raises:
+        TrainError: the file is cut short, damaged, or of another shape.
+    """
+    try:
+        weights: dict[str, torch.Tensor] = load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise TrainError(f"{path} is not whole: {error}", hint=RESTORE) from error
+    with torch.device("meta"):
+        expected = {name: tuple(p.shape) for name, p in GPT2(shape).weights().items()}
+    found = {name: tuple(p.shape) for name, p in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            there, wanted = found.get(name, "missing"), expected.get(name, "no part")
+            raise TrainError(f"{path}: {name} is {there}, but by {CONFIG} it is {wanted}", hint=RESTORE)
+    return weights

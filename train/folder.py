@@ -1,0 +1,97 @@
+"""A run's folder: found or made, claimed for one writer, and finished."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train.config import Config, to_toml
+from train.errors import TrainError
+from train.files import read_json, write_json, write_text
+from train.manifest import Manifest
+
+CONFIG, FACTS, LATEST = "config.toml", "run.json", "LATEST"
+STAGE = "train"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A place to train in.
+
+    Args:
+        is_new: Nothing was there.
+        is_finished: It was trained to its end.
+    """
+
+    path: Path
+    is_new: bool
+    is_finished: bool
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie."""
+        return self.path / "checkpoints"
+
+
+def find(runs: Path, name: str, config: Config, facts: dict[str, Any], *, resume: str) -> Run:
+    """The folder of this very work, or a new one beside those of other work.
+
+    Args:
+        runs: Holds all runs.
+        name: What to call it; `name-2` and so on where that is taken.
+        facts: What the weights depend on beside the config: the shards' checksum, for one.
+        resume: "auto" to go on with the same config and facts, "never" for a new folder always.
+    """
+    text = to_toml(config)
+    number = 1
+    while True:
+        path = runs / (name if number == 1 else f"{name}-{number}")
+        if not (path / FACTS).is_file():
+            if not path.exists() or resume == "auto" or not any(path.glob("[!.]*")):
+                return Run(path, is_new=True, is_finished=False)
+        elif resume == "auto" and read_json(path / FACTS) == facts and _text(path / CONFIG) == text:
+            finished = Manifest.read(path)
+            return Run(path, is_new=False, is_finished=finished is not None and finished.stage == STAGE)
+        number += 1
+
+
+def open_path(path: Path, facts: dict[str, Any]) -> Run:
+    """The run that `--resume PATH` names.
+
+    Raises:
+        TrainError: it is no run, or was started on other data.
+    """
+    if not (path / FACTS).is_file():
+        raise TrainError(f"{path} is not a run: it has no {FACTS}", hint="pass a folder of runs/, or --resume auto")
+    then = read_json(path / FACTS)
+    for key in sorted(facts):
+        if then.get(key) != facts[key]:
+            raise TrainError(
+                f"{path} was started with another {key.replace('_', ' ')}",
+                hint="put back what it was trained on, or start a new run with --resume never",
+            )
+    finished = Manifest.read(path)
+    return Run(path, is_new=False, is_finished=finished is not None and finished.stage == STAGE)
+
+
+def start(run: Run, config: Config, facts: dict[str, Any]) -> None:
+    """Write what the run is before its first step, and make it the newest."""
+    if run.is_new:
+        write_text(run.path / CONFIG, to_toml(config))
+        write_json(run.path / FACTS, facts)
+    write_text(run.path.parent / LATEST, run.path.name)
+
+
+def check_name(name: str) -> str:
+    """A run's name as a folder's name.
+
+    Raises:
+        TrainError: it cannot be one.
+    """
+    if not re.fullmatch(r"[\w][\w.+-]*", name):
+        raise TrainError(f"log.name = {name!r} cannot be a folder", hint="use letters, digits, '-', '_' and '.'")
+    return name
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,0 +1,273 @@
+"""Samples of a model: batched, with a cache of keys and values, and the same whatever batch a sample is in.
+
+A sample starts with the opening that its type's training documents started with; there is no other way to start.
+Its randomness is a stream of its own, keyed by seed and index. Each number of it picks the next token by the inverse
+of the cumulative distribution, so the other rows of the batch have no part in it beyond the last bits of a sum.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from train.contract import Contract
+from train.errors import TrainError
+from train.gpt2 import GPT2, Cache, Shape
+
+TOKENS, TYPES = 0, 1  # the streams of a sample
+LEAST_TEMPERATURE = 1e-6  # below it fp32 has no room left between greedy and this
+LARGEST_BATCH = 32
+CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen. The cuts apply one after the other: top_k, top_p, min_p.
+
+    Args:
+        temperature: Divides the logits; 0 takes the likeliest token.
+        top_k: Only the k likeliest.
+        top_p: Only the likeliest that together reach this probability.
+        min_p: Only those at least this probable, as a share of the likeliest's probability.
+        max_new_tokens: After the prompt; None for what is left of the context.
+
+    Raises:
+        TrainError: a value that means nothing.
+    """
+
+    temperature: float = 0.7
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    max_new_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        require(0 <= self.temperature < math.inf, "temperature", self.temperature, "it is 0 (greedy) or more")
+        require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "it is a number of tokens, 1 or more")
+        require(self.top_p is None or 0 < self.top_p <= 1, "top_p", self.top_p, "it is more than 0 and at most 1")
+        require(self.min_p is None or 0 <= self.min_p <= 1, "min_p", self.min_p, "it is from 0 to 1")
+        given = self.max_new_tokens
+        require(given is None or given >= 1, "max_new_tokens", given, "it is 1 or more")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was sampled.
+
+    Args:
+        ids: The prompt and what followed, without opening and end.
+        ended: By `<|eos|>`, not by the limit.
+        index: With `seed` it names the random stream.
+    """
+
+    ids: list[int]
+    ended: bool
+    type: str
+    seed: int
+    index: int
+
+    def text(self, tokenizer: Tokenizer) -> str:
+        """The sample as it is read."""
+        decoded: str = tokenizer.decode(self.ids, skip_special_tokens=True)
+        return decoded.strip(" ")
+
+
+def require(holds: bool, name: str, value: object, rule: str) -> None:
+    """Refuse a setting that means nothing."""
+    if not holds:
+        raise TrainError(f"{name} = {value} means nothing", hint=rule, exit_code=2)
+
+
+def generate(
+    model: GPT2,
+    contract: Contract,
+    *,
+    n: int,
+    types: Sequence[str] | None = None,
+    prompt_ids: Sequence[int] = (),
+    sampling: Sampling | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+) -> Iterator[Sample]:
+    """`n` samples in order of index, each as soon as it and those before it are done.
+
+    Args:
+        types: Sample i is of type `types[i % len(types)]`; None draws them as often as the corpus has them.
+        prompt_ids: What each goes on from, after its opening.
+        sampling: The defaults of `Sampling` if None.
+        batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
+
+    Raises:
+        TrainError: unknown type, a prompt longer than the context, a limit beyond it, or a setting that means nothing.
+    """
+    sampling = sampling or Sampling()
+    require(n >= 1, "n", n, "it is 1 or more")
+    require(seed >= 0, "seed", seed, "it is 0 or more")
+    require(batch_size is None or batch_size >= 1, "batch_size", batch_size, "it is 1 or more")
+    names = [types[i % len(types)] for i in range(n)] if types else draw_types(contract, n, seed)
+    prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(set(names))}
+    limits = {name: limit(model.shape, prefixes[name], len(prompt_ids), sampling.max_new_tokens) for name in prefixes}
+    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape))
+
+    def samples() -> Iterator[Sample]:
+        done: dict[int, Sample] = {}
+        following = 0
+        for indices in plan:
+            rows = [prefixes[names[i]] for i in indices]
+            uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
+            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms):
+                i = indices[row]
+                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
+                while following in done:
+                    yield done.pop(following)
+                    following += 1
+
+    return samples()
+
+
+def limit(shape: Shape, prefix: Sequence[int], n_prompt: int, wanted: int | None) -> int:
+    """Tokens to sample after `prefix` at most: as many as wanted, or as fit.
+
+    Raises:
+        TrainError: none does, or not as many as wanted.
+    """
+    room = shape.seq_len - len(prefix)
+    if room < 1:
+        raise TrainError(
+            f"the prompt has {n_prompt} tokens, with its opening {len(prefix)}; the model's context has "
+            f"{shape.seq_len}, and one at least must be left",
+            hint=f"shorten the prompt to {max(0, n_prompt + room - 1)} tokens or fewer",
+        )
+    if wanted is not None and wanted > room:
+        raise TrainError(
+            f"max_new_tokens = {wanted}, but of the context of {shape.seq_len} tokens the opening and prompt take "
+            f"{len(prefix)}",
+            hint=f"pass {room} or fewer",
+        )
+    return wanted or room
+
+
+def stream(seed: int, index: int, purpose: int, n: int) -> Numbers:
+    """The first `n` of a sample's own random numbers in [0, 1).
+
+    From the raw bits, which numpy keeps the same in every version; its own floats it may change.
+    """
+    bits = np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index, purpose))).random_raw(n)
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def draw_types(contract: Contract, n: int, seed: int) -> list[str]:
+    """A type for each sample, each type as often as the training documents have it."""
+    names = sorted(contract.documents)
+    bounds = np.cumsum([contract.documents[name] for name in names])
+    drawn = [stream(seed, i, TYPES, 1)[0] * bounds[-1] for i in range(n)]
+    return [names[place] for place in np.searchsorted(bounds, drawn, side="right")]
+
+
+def fitting_batch(shape: Shape) -> int:
+    """Samples at a time whose cache stays within `CACHE_BYTES`, in fp32."""
+    return max(1, min(LARGEST_BATCH, CACHE_BYTES // (8 * shape.n_layer * shape.seq_len * shape.n_embd)))
+
+
+def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Indices of `lengths` in order, at most `size` at a time, those of one batch equally long."""
+    for start in range(0, len(lengths), size):
+        chunk = range(start, min(start + size, len(lengths)))
+        for length in sorted({lengths[i] for i in chunk}):
+            yield [i for i in chunk if lengths[i] == length]
+
+
+@torch.inference_mode()
+def read_batch(
+    model: GPT2,
+    contract: Contract,
+    prefixes: Sequence[Sequence[int]],
+    sampling: Sampling,
+    uniforms: Numbers,
+) -> Iterator[tuple[int, list[int], bool]]:
+    """Go on from `prefixes`, all equally long: row, its new ids without the end, and whether it ended; when it does.
+
+    Args:
+        uniforms: (B, limit) random numbers, one a token.
+    """
+    weight = model.wte.weight
+    limit = uniforms.shape[1]
+    numbers = torch.from_numpy(uniforms).to(weight.device, exact(weight.device))
+    never = torch.tensor(sorted(contract.special_ids() - {contract.eos}), device=weight.device)
+    tokens = torch.tensor(prefixes, device=weight.device)  # (B, T)
+    cache = Cache(model.shape, len(prefixes), tokens.shape[1] + limit - 1, weight)
+    written = tokens.new_empty(len(prefixes), limit)
+    running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
+    look = 16 if weight.is_cuda else 1  # a look at the tokens makes the host wait for the GPU
+    seen = 0
+    for step in range(limit):
+        logits = model.read(tokens, cache).float()
+        logits[:, contract.vocab_size :] = -torch.inf
+        logits.index_fill_(1, never, -torch.inf)
+        chosen = choose(logits, sampling, numbers[:, step])
+        written[:, step] = chosen
+        tokens = chosen[:, None]
+        if step % look < look - 1 and step < limit - 1:
+            continue
+        ends = written[:, seen : step + 1] == contract.eos
+        seen = step + 1
+        if not bool(ends.any()):
+            continue
+        for line, is_end in enumerate(ends.any(1).tolist()):
+            if is_end and running[line] >= 0:
+                ids = written[line, :seen].tolist()
+                yield running[line], ids[: ids.index(contract.eos)], True
+                running[line] = -1
+        lines = [line for line, row in enumerate(running) if row >= 0]
+        if not lines:
+            return
+        if 4 * len(lines) <= 3 * len(running):  # leaving costs a copy of the cache, about a step
+            kept = torch.tensor(lines, device=weight.device)
+            cache.keep(kept)
+            tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
+            running = [running[line] for line in lines]
+    for line, row in enumerate(running):
+        if row >= 0:
+            yield row, written[line].tolist(), False
+
+
+def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
+    """One id a row (B,) from logits (B, V) fp32 and numbers (B,) in [0, 1).
+
+    The distribution is walked in order of ids, not of probability: two tokens that are all but equally likely
+    cannot change places with the last bit of their logits.
+    """
+    if sampling.temperature == 0:
+        return logits.argmax(-1)
+    ids = None
+    if sampling.top_k is not None and sampling.top_k < logits.shape[1]:
+        logits, ids = logits.topk(sampling.top_k)
+        ids, order = ids.sort(-1)
+        logits = logits.gather(1, order)
+    shares = (logits / max(sampling.temperature, LEAST_TEMPERATURE)).softmax(-1)
+    if sampling.top_p is not None and sampling.top_p < 1:
+        ranked = shares.sort(-1, descending=True).values
+        before = ranked.cumsum(-1) - ranked  # what the likelier ones hold
+        goes = before >= sampling.top_p * ranked.sum(-1, keepdim=True)
+        least = ranked.masked_fill(goes, torch.inf).amin(-1, keepdim=True)
+        shares = shares.masked_fill(shares < least, 0.0)
+    if sampling.min_p is not None:
+        shares = shares.masked_fill(shares < sampling.min_p * shares.amax(-1, keepdim=True), 0.0)
+    sums = shares.cumsum(-1, dtype=uniforms.dtype)
+    total = sums[:, -1:]
+    # Just below the total at most, so that the first sum above it is one to which its token added something.
+    wanted = torch.minimum(uniforms[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
+    places = torch.searchsorted(sums, wanted, right=True)  # (B, 1)
+    return (places if ids is None else ids.gather(1, places))[:, 0]
+
+
+def exact(device: torch.device) -> torch.dtype:
+    """The most exact floating-point type of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64

@@ -1,0 +1,266 @@
+"""GPT-2, read top to bottom: the same function and the same weights as transformers' GPT2LMHeadModel.
+
+Ours rather than the library's because a step is faster with plain linear layers, no padding mask and a loss made
+inside; `weights` and `load_weights` speak the library's names and layout, and a test holds the logits equal.
+
+Source: Radford et al. 2019; weight layout of transformers' modeling_gpt2.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+IGNORE = -100  # a target that costs nothing
+EXPLICIT_UP_TO = 256  # on CPU in bf16, attention written out beats SDPA's backward up to this length
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a GPT-2.
+
+    Args:
+        n_inner: Width of the feed-forward layer.
+        seq_len: Positions it has learned, the longest context.
+        dropout: After the embedding and in each residual branch.
+        attn_dropout: On the attention's shares.
+    """
+
+    vocab_size: int
+    seq_len: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    n_inner: int
+    dropout: float = 0.0
+    attn_dropout: float = 0.0
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights, each once: the head shares the embedding's."""
+        d, inner = self.n_embd, self.n_inner
+        block = 4 * d * d + 2 * d * inner + 9 * d + inner  # 12 d^2 + 13 d when inner = 4 d
+        return (self.vocab_size + self.seq_len) * d + self.n_layer * block + 2 * d
+
+    @property
+    def flops_per_token(self) -> int:
+        """Floating-point operations of forward and backward, a token of a full row.
+
+        Source: Chowdhery et al. 2022, appendix B: 6 a matrix weight and 12·L·d·T for attention.
+        """
+        matrices = self.n_layer * (4 * self.n_embd**2 + 2 * self.n_embd * self.n_inner)
+        attention = 12 * self.n_layer * self.n_embd * self.seq_len
+        return 6 * (matrices + self.vocab_size * self.n_embd) + attention
+
+
+class Cache:
+    """Keys and values of what was read so far, in room taken once: (n_layer, 2, B, n_head, T, head width)."""
+
+    def __init__(self, shape: Shape, batch: int, length: int, like: Tensor) -> None:
+        width = shape.n_embd // shape.n_head
+        self.room = like.new_empty(shape.n_layer, 2, batch, shape.n_head, length, width)
+        self.length = 0  # positions filled
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows of the batch alone."""
+        self.room = self.room[:, :, rows].contiguous()
+
+
+class Attention(nn.Module):
+    """Causal self-attention over `n_head` heads."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.n_head = shape.n_head
+        self.dropout = shape.attn_dropout
+        self.c_attn = nn.Linear(shape.n_embd, 3 * shape.n_embd)
+        self.c_proj = nn.Linear(shape.n_embd, shape.n_embd)
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys, values, each (B, n_head, T, head width)."""
+        B, T, C = x.shape
+        q, k, v = self.c_attn(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) to (B, T, C); position t sees 0 to t."""
+        B, T, C = x.shape
+        q, k, v = self.heads(x)
+        p = self.dropout if self.training else 0.0
+        if q.device.type == "cpu" and q.dtype is torch.bfloat16 and T <= EXPLICIT_UP_TO:
+            scores = (q @ k.transpose(2, 3)) * (1.0 / math.sqrt(q.shape[-1]))
+            future = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
+            shares = F.softmax(scores.masked_fill(future, float("-inf")), dim=-1, dtype=torch.float32)
+            mixed = F.dropout(shares, p).to(q.dtype) @ v
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+        out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
+        return out
+
+    def read(self, x: Tensor, room: Tensor, start: int) -> Tensor:
+        """The same for T new positions after `start` cached ones; `room` (2, B, n_head, length, width) is filled."""
+        B, T, C = x.shape
+        q, k, v = self.heads(x)
+        stop = start + T
+        room[0, :, :, start:stop] = k
+        room[1, :, :, start:stop] = v
+        keys, values = room[0, :, :, :stop], room[1, :, :, :stop]
+        if T > 1 and start:
+            seen = torch.ones(T, stop, dtype=torch.bool, device=x.device).tril(start)
+            mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen)
+        else:
+            mixed = F.scaled_dot_product_attention(q, keys, values, is_causal=T > 1)
+        out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Two layers with a GELU between (its tanh form, as GPT-2 has it)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(shape.n_embd, shape.n_inner)
+        self.c_proj = nn.Linear(shape.n_inner, shape.n_embd)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        out: Tensor = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
+        return out
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward, each after a layer norm and added to the residual stream."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(shape.n_embd)
+        self.attn = Attention(shape)
+        self.ln_2 = nn.LayerNorm(shape.n_embd)
+        self.mlp = FeedForward(shape)
+        self.drop = nn.Dropout(shape.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) to (B, T, C)."""
+        x = x + self.drop(self.attn(self.ln_1(x)))
+        out: Tensor = x + self.drop(self.mlp(self.ln_2(x)))
+        return out
+
+    def read(self, x: Tensor, room: Tensor, start: int) -> Tensor:
+        """The same with a cache, for sampling."""
+        x = x + self.attn.read(self.ln_1(x), room, start)
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
+
+
+class GPT2(nn.Module):
+    """A decoder-only transformer with learned positions and a head tied to its embedding."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.wte = nn.Embedding(shape.vocab_size, shape.n_embd)
+        self.wpe = nn.Embedding(shape.seq_len, shape.n_embd)
+        self.h = nn.ModuleList(Block(shape) for _ in range(shape.n_layer))
+        self.ln_f = nn.LayerNorm(shape.n_embd)
+        self.drop = nn.Dropout(shape.dropout)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the weights: normal with deviation 0.02, residual projections smaller by the root of their number.
+
+        Source: Radford et al. 2019, section 2.3.
+        """
+        for name, p in self.named_parameters():
+            if p.dim() == 1:
+                nn.init.constant_(p, float(name.endswith("weight")))  # norms 1, biases 0
+            else:
+                deviation = 0.02 / math.sqrt(2 * self.shape.n_layer) if "c_proj" in name else 0.02
+                nn.init.normal_(p, 0.0, deviation, generator=generator)
+
+    def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        """Sum of the cross-entropy over targets that count, in nats, fp32.
+
+        Args:
+            tokens: (B, T) ids.
+            targets: (B, T) the id after each token, or `IGNORE`.
+        """
+        x = self.drop(self.wte(tokens) + self.wpe.weight[: tokens.shape[1]])
+        for block in self.h:
+            x = block(x)
+        logits = F.linear(self.ln_f(x), self.wte.weight)  # (B, T, V)
+        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+
+    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""
+        start, stop = cache.length, cache.length + tokens.shape[1]
+        x = self.wte(tokens) + self.wpe.weight[start:stop]
+        for layer, block in enumerate(self.h):
+            x = cast(Block, block).read(x, cache.room[layer], start)
+        cache.length = stop
+        return F.linear(self.ln_f(x[:, -1]), self.wte.weight)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights under transformers' names and in its layout (its linear layers are stored transposed)."""
+        return {
+            f"transformer.{name}": p.detach().t().contiguous() if _is_transposed(name) else p.detach().contiguous()
+            for name, p in self.named_parameters()
+        }
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take weights as `weights` gives them, or as transformers saves them."""
+        with torch.no_grad():
+            for name, p in self.named_parameters():
+                found = weights[f"transformer.{name}"]
+                p.copy_(found.t() if _is_transposed(name) else found)
+
+
+def _is_transposed(name: str) -> bool:
+    return name.startswith("h.") and name.endswith(".weight") and ".ln_" not in name
+
+
+def hf_config(shape: Shape, *, bos: int, eos: int, pad: int) -> dict[str, object]:
+    """config.json for transformers' GPT2LMHeadModel. Ids of ours: its defaults are 50256, whatever the vocabulary."""
+    return {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "activation_function": "gelu_new",
+        "vocab_size": shape.vocab_size,
+        "n_positions": shape.seq_len,
+        "n_ctx": shape.seq_len,
+        "n_embd": shape.n_embd,
+        "n_layer": shape.n_layer,
+        "n_head": shape.n_head,
+        "n_inner": None if shape.n_inner == 4 * shape.n_embd else shape.n_inner,
+        "embd_pdrop": shape.dropout,
+        "attn_pdrop": shape.attn_dropout,
+        "resid_pdrop": shape.dropout,
+        "layer_norm_epsilon": 1e-5,
+        "initializer_range": 0.02,
+        "tie_word_embeddings": True,
+        "bos_token_id": bos,
+        "eos_token_id": eos,
+        "pad_token_id": pad,
+        "use_cache": True,
+        "torch_dtype": "float32",
+    }
+
+
+def shape_of(config: Mapping[str, object]) -> Shape:
+    """The shape that a config.json of GPT-2 describes."""
+
+    def whole(key: str) -> int:
+        return int(cast(int, config[key]))
+
+    return Shape(
+        vocab_size=whole("vocab_size"),
+        seq_len=whole("n_positions"),
+        n_layer=whole("n_layer"),
+        n_head=whole("n_head"),
+        n_embd=whole("n_embd"),
+        n_inner=int(cast(int, config.get("n_inner") or 4 * whole("n_embd"))),
+        dropout=float(cast(float, config.get("resid_pdrop", 0.0))),
+        attn_dropout=float(cast(float, config.get("attn_pdrop", 0.0))),
+    )

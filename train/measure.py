@@ -1,0 +1,80 @@
+"""Loss on the whole validation split, in nats, as perplexity and in bits a byte of the original text."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from train.data import Rows
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How well a model predicts a text.
+
+    Args:
+        nats: Negative log-likelihood of all of it.
+        tokens: Targets in it.
+        n_bytes: UTF-8 bytes of the original documents.
+    """
+
+    nats: float
+    tokens: int
+    n_bytes: int
+
+    @property
+    def loss(self) -> float:
+        """Nats a token."""
+        return self.nats / max(1, self.tokens)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss)."""
+        return math.exp(min(self.loss, 700.0))
+
+    @property
+    def bits_per_byte(self) -> float:
+        """The one figure that compares across notations, tokenizers and vocabularies."""
+        return self.nats / math.log(2) / max(1, self.n_bytes)
+
+    def record(self) -> dict[str, float]:
+        """For the log."""
+        return {"val_loss": self.loss, "val_perplexity": self.perplexity, "val_bits_per_byte": self.bits_per_byte}
+
+
+def batches(n_rows: int, micro_batch: int, rank: int, world: int) -> Iterator[range]:
+    """The rows of this process, `micro_batch` at a time, in order."""
+    starts = range(0, n_rows, micro_batch)
+    for start in starts[rank::world]:
+        yield range(start, min(start + micro_batch, n_rows))
+
+
+def measure(
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    rows: Rows,
+    *,
+    micro_batch: int,
+    device: torch.device,
+    rank: int = 0,
+    world: int = 1,
+    total: Callable[[Tensor], Tensor] = lambda x: x,
+    stop: Callable[[], bool] = lambda: False,
+) -> Measure:
+    """The loss of a model on all `rows`, shared out among processes.
+
+    Args:
+        loss_of: (tokens, targets) to the sum of the loss; the model in evaluation mode.
+        total: Adds a tensor up over processes.
+        stop: Asked between batches; true ends early (the run is about to be saved and left).
+    """
+    nats = torch.zeros((), dtype=torch.float64)
+    with torch.inference_mode():
+        for ids in batches(rows.packing.n_rows, micro_batch, rank, world):
+            if stop():
+                break
+            tokens, targets = (torch.from_numpy(a).to(device) for a in rows.read(ids))
+            nats += loss_of(tokens, targets).double().cpu()
+    summed = float(total(nats.to(device) if device.type != "mps" else nats.float().to(device)))
+    return Measure(summed, rows.packing.n_predictions, rows.shards.n_bytes)

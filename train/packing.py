@@ -1,0 +1,117 @@
+"""Which slices of the token stream make which row: computed from the documents' ends, never stored.
+
+A document of n tokens asks for n - 1 predictions: token i, then token i + 1. A *piece* is a run of them, named by
+where it starts in the stream and how many it holds, so it reads tokens [start, start + length] and a row of
+`seq_len` predictions is a list of pieces. Every prediction is in exactly one piece, so an epoch sees each once.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Rows as pieces: row r is pieces `rows[r]` to `rows[r + 1]`, in order.
+
+    Args:
+        starts: Where each piece starts in the token stream.
+        lengths: Predictions in each piece; one token more is read, as the last target.
+        rows: First piece of each row, and the number of pieces at the end.
+    """
+
+    seq_len: int
+    starts: Ints
+    lengths: Ints
+    rows: Ints
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in an epoch."""
+        return len(self.rows) - 1
+
+    @property
+    def n_predictions(self) -> int:
+        """Targets in an epoch."""
+        return int(self.lengths.sum())
+
+    @property
+    def padding(self) -> float:
+        """Share of the rows' room that holds nothing."""
+        return 1 - self.n_predictions / max(1, self.n_rows * self.seq_len)
+
+    def filled(self) -> Ints:
+        """Predictions in each row."""
+        return np.add.reduceat(self.lengths, self.rows[:-1]) if self.n_rows else np.zeros(0, np.int64)
+
+
+def stream(n_tokens: int, seq_len: int) -> Packing:
+    """Rows cut from the documents end to end: no padding but the last row's, documents cut anywhere."""
+    starts = np.arange(0, max(0, n_tokens - 1), seq_len, dtype=np.int64)
+    lengths = np.minimum(seq_len, n_tokens - 1 - starts)
+    return Packing(seq_len, starts, lengths, np.arange(len(starts) + 1, dtype=np.int64))
+
+
+def best_fit(document_starts: Ints, document_lengths: Ints, seq_len: int) -> Packing:
+    """Rows of whole documents; only documents longer than a row are cut.
+
+    Longest first, each into the fullest row that has room. A long document is cut so that its *first* piece is the
+    short one: rows then start with an opening, or are one full slice from the middle of a document.
+
+    Source: best-fit decreasing; for training text, Ding et al. 2024 (arXiv 2404.10830).
+    """
+    predictions = document_lengths - 1
+    documents = np.flatnonzero(predictions > 0)
+    predictions, begin = predictions[documents], document_starts[documents]
+    n_full = (predictions - 1) // seq_len  # full slices after the first piece
+    head = predictions - n_full * seq_len  # 1 to seq_len
+    which = np.repeat(np.arange(len(documents)), n_full)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(n_full) - n_full, n_full)
+    tail_starts = (begin + head)[which] + nth * seq_len
+
+    order = np.argsort(-head, kind="stable")
+    row_of = _assign(head[order], seq_len)
+    n_headed = int(row_of.max()) + 1 if len(row_of) else 0
+    starts = np.concatenate([begin[order], tail_starts])
+    lengths = np.concatenate([head[order], np.full(len(tail_starts), seq_len, np.int64)])
+    row_of = np.concatenate([row_of, n_headed + np.arange(len(tail_starts), dtype=np.int64)])
+    by_row = np.argsort(row_of, kind="stable")
+    n_rows = n_headed + len(tail_starts)
+    rows = np.searchsorted(row_of[by_row], np.arange(n_rows + 1)).astype(np.int64)
+    return Packing(seq_len, starts[by_row], lengths[by_row], rows)
+
+
+def _assign(lengths: Ints, seq_len: int) -> Ints:
+    """The row of each piece, for lengths in falling order: best fit, with one step for many equal pieces.
+
+    Rows are kept by the room they have left; all pieces of one length fill all rows of one room together.
+    """
+    row_of = np.empty(len(lengths), np.int64)
+    rooms: dict[int, list[Ints]] = {}  # room left -> rows, as arrays
+    n_rows = 0
+    bounds = np.flatnonzero(np.diff(lengths, prepend=-1, append=-1))
+    for first, last in itertools.pairwise(bounds):
+        length, at = int(lengths[first]), int(first)
+        while at < last:
+            room = min((room for room in rooms if room >= length), default=0)
+            if room:
+                rows = np.concatenate(rooms.pop(room))
+                taken, left = rows[: last - at], rows[last - at :]
+                if len(left):
+                    rooms[room] = [left]
+            else:
+                # As many rows as the pieces need at one piece a row would waste those that hold several.
+                per_row = seq_len // length
+                n_new = -(-(int(last) - at) // per_row)
+                taken = np.arange(n_rows, n_rows + n_new, dtype=np.int64)
+                n_rows += n_new
+                room = seq_len
+            row_of[at : at + len(taken)] = taken
+            at += len(taken)
+            if room > length:
+                rooms.setdefault(room - length, []).append(taken)
+    return row_of

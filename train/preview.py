@@ -1,0 +1,35 @@
+"""Samples for a run's log: what the model writes so far, at a temperature, and whether it is valid."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from train.contract import Contract
+from train.errors import TrainError
+from train.export import read_tokenizer
+from train.generate import Sampling, generate
+from train.gpt2 import GPT2
+from train.notation import load_notation
+from train.score import judge
+
+
+def previewer(
+    model: GPT2, contract: Contract, tokenizer_folder: Path, *, n: int, seed: int, say: Callable[[str], None]
+) -> Callable[[float], list[dict[str, Any]]]:
+    """A function from a temperature to `n` samples: text, type, whether each ended and is valid."""
+    tokenizer = read_tokenizer(tokenizer_folder, contract)
+    try:
+        notation = load_notation(contract.notation)
+    except TrainError as error:
+        say(f"samples are not checked: {error} ({error.hint})")
+        notation = None
+
+    def sample(temperature: float) -> list[dict[str, Any]]:
+        drawn = []
+        for one in generate(model, contract, n=n, sampling=Sampling(temperature=temperature), seed=seed):
+            text = one.text(tokenizer)
+            valid, _ = judge(notation, text, one.ended)
+            drawn.append({"text": text, "type": one.type, "ended": one.ended, "valid": valid})
+        return drawn
+
+    return sample

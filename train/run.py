@@ -1,0 +1,95 @@
+"""accelerate launch train/run.py: train a model on the shards, resume it, leave a Hugging Face folder."""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # launched as a script: imports are searched beside train/, never inside it
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import errno
+import os
+import signal
+from types import FrameType
+
+import click
+
+from train.errors import TrainError
+
+
+class Stop:
+    """Whether SIGTERM or SIGINT came. Before the loop it ends the program; within, the loop saves and leaves."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self.is_training = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def __call__(self) -> bool:
+        """Whether it came."""
+        return self.came
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.came or not self.is_training:
+            raise KeyboardInterrupt
+        self.came = True
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="NAME|FILE", help="One of configs/, or a TOML file. Default: what fits the corpus.")
+@click.option("--resume", default="auto", show_default=True, metavar="auto|never|PATH", help="Go on with a run.")
+@click.option("--workspace", metavar="DIR", help="Where data/ and runs/ are. Default: PHON_WORKSPACE, else here.")
+@click.argument("overrides", nargs=-1, metavar="[SECTION.KEY=VALUE]...")
+def main(config: str | None, resume: str, workspace: str | None, overrides: tuple[str, ...]) -> None:
+    """Train a model from scratch on what "phon tokenizer" packed.
+
+    \b
+    Example: accelerate launch train/run.py --config tiny train.max_steps=200 optim.lr=0.002
+    Two CPU processes: torchrun --nproc_per_node 2 train/run.py
+    """
+    stop = Stop()
+    try:
+        check_launch()
+        from train.session import Request, train_run  # slow: torch
+
+        train_run(Request(config, resume, workspace, overrides), stop)
+    except TrainError as error:
+        fail(str(error), error.hint, error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted", "run the same command again to go on", 5)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        place = error.filename or "a file in the workspace"
+        if full:
+            fail(f"the disk is full: {place} could not be written", "free some space and run the same command again", 1)
+        fail(f"{place}: {error.strerror or error}", "", 1)
+
+
+def check_launch() -> None:
+    """Refuse a launch that looks like several processes and is one.
+
+    Raises:
+        TrainError: `accelerate launch --cpu --num_processes N`, which starts one process (accelerate 1.15), whether
+            N stands on the command line or in a launch file.
+    """
+    env = os.environ
+    if "MASTER_ADDR" in env and "ACCELERATE_MIXED_PRECISION" in env and "WORLD_SIZE" not in env:
+        raise TrainError(
+            "accelerate launch was asked for several processes and started one: on CPU it does so",
+            hint="for two CPU processes type: torchrun --nproc_per_node 2 train/run.py",
+            exit_code=2,
+        )
+
+
+def fail(message: str, hint: str, exit_code: int) -> None:
+    """Say what is wrong in one line and what to do in another, once, and leave."""
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
+    sys.stderr.flush()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        os._exit(exit_code)  # the others may wait for us in a collective: the launcher ends them
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()
