@@ -1,8 +1,8 @@
 """What short forms stand for: titles, months, places of business, units of measure."""
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+from phonetic.phones import words
+
+MONTHS = words("January February March April May June July August September October November December")
 SHORT_MONTHS = {
     "jan": "January",
     "feb": "February",
@@ -22,7 +22,7 @@ SHORT_MONTHS = {
 ALWAYS = {
     "mr": "mister",
     "mrs": "missus",
-    "ms": "miz",
+    "ms": "Ms",  # the lexicon has it
     "messrs": "messers",
     "dr": "doctor",
     "drs": "doctors",
@@ -63,7 +63,9 @@ ALWAYS = {
     "wks": "weeks",
     "yr": "year",
     "yrs": "years",
+    "mon": "Monday",
     "tues": "Tuesday",
+    "fri": "Friday",
     "thurs": "Thursday",
 } | {short: month for short, month in SHORT_MONTHS.items() if short not in ("mar", "sep", "jun", "jul")}
 
@@ -122,7 +124,15 @@ BEFORE_NUMBER = {
 }
 
 # Read so after a capitalised word.
-AFTER_NAME = {"st": "street", "co": "company", "ln": "lane", "sq": "square", "pl": "place", "dr": "drive", "ct": "court"}
+AFTER_NAME = {
+    "st": "street",
+    "co": "company",
+    "ln": "lane",
+    "sq": "square",
+    "pl": "place",
+    "dr": "drive",
+    "ct": "court",
+}
 
 # Abbreviations with stops inside, as they look without their last stop.
 DOTTED = {
@@ -153,14 +163,18 @@ BARE = {
 }
 BARE_BEFORE_NAME = frozenset(BARE) - {"vs", "Vs", "ie", "eg"}
 
+# Short forms that something always follows.
+NEVER_LAST = frozenset(words("vs cf viz approx i.e e.g a.k.a"))
 # Short forms that end in a stop of their own and never end a sentence.
-TITLES = frozenset("mr mrs ms messrs dr prof capt lt sgt cmdr adm gov rev gen col sen rep pres hon st mme fr".split())
+TITLES = frozenset(words("mr mrs ms messrs dr prof capt lt sgt cmdr adm gov rev gen col sen rep pres hon st mme fr"))
 
-DAYS_AND_MONTHS = frozenset([*MONTHS, *"Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()])
+DAYS_AND_MONTHS = frozenset([*MONTHS, *words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")])
 # Capitals that are a word in small letters.
-CAPITALS = frozenset("US IT WHO AM PM".split())
+CAPITALS = frozenset(words("US IT WHO AM PM"))
 # Before `A`: the letter.
-LETTERED = frozenset("vitamin plan grade type class section group hepatitis option team letter exhibit part".split())
+LETTERED = frozenset(
+    words("vitamin plan grade type class section group hepatitis option team letter exhibit part an straight single")
+)
 
 # unit -> singular, plural
 UNITS = {
@@ -231,37 +245,54 @@ GLUED_SCALES = {"k": "thousand", "m": "million", "mn": "million", "M": "million"
     "tn": "trillion",
     "T": "trillion",
 }
+DOLLARS_OF = {"A": "Australian", "AU": "Australian", "C": "Canadian", "CA": "Canadian", "HK": "Hong Kong"} | {
+    "NZ": "New Zealand",
+    "US": "~US",
+}
 # After a bare number of four digits these show that it counts something and is no year.
 COUNTED = frozenset(
-    "people men women children soldiers troops workers students members persons inhabitants residents years days hours "
-    "feet miles meters metres kilometers kilometres pounds dollars tons tonnes times copies votes acres words pages "
-    "points yards species ships aircraft horses houses homes degrees volts watts".split()
+    words(
+        "people men women children soldiers troops workers students members persons inhabitants residents "
+        "years days hours feet miles meters metres kilometers kilometres pounds dollars tons tonnes times "
+        "copies votes acres words pages points yards species ships aircraft horses houses homes degrees volts "
+        "watts"
+    )
 )
 # Before a Roman numeral: read as a plain number.
 NUMBERED = frozenset(
-    "chapter book part act scene volume section article title appendix figure table war type phase class mark bowl "
-    "apollo canto psalm level grade vol stage episode series season lesson unit day group column category corps "
-    "division region zone track round game model version".split()
+    words(
+        "chapter book part act scene volume section article title appendix figure table war type phase class "
+        "mark bowl apollo canto psalm level grade vol stage episode series season lesson unit day group "
+        "column category corps division region zone track round game model version"
+    )
 )
 # Of these, the ones that I, V and X may follow too.
 NUMBERED_FROM_ONE = frozenset(
-    "chapter book part act scene volume war type phase class figure table appendix section article title canto psalm "
-    "apollo episode season lesson".split()
+    words(
+        "chapter book part act scene volume war type phase class figure table appendix section article title "
+        "canto psalm apollo episode season lesson"
+    )
 )
 # Before a Roman numeral: a ruler, read as an ordinal.
 RULERS = frozenset(
-    "henry louis edward george charles pius elizabeth richard james william philip paul nicholas alexander catherine "
-    "mary napoleon frederick francis ferdinand john peter benedict gregory leo innocent clement urban boniface alfonso "
-    "ivan otto leopold umberto victor gustav christian haakon ptolemy ramses rameses xerxes darius cyrus artaxerxes "
-    "constantine theodosius justinian mehmed selim murad robert david malcolm margaret isabella wilhelm friedrich karl "
-    "ludwig maximilian rudolf joseph pedro manuel afonso sancho baldwin bohemond tiberius claudius antiochus seleucus "
-    "cleopatra amenhotep thutmose seti mahmud abdul emmanuel sigismund stephen stephanus wladyslaw casimir adrian "
-    "alexios basil leo michael andronikos romanos hussein abdullah hassan mohammed rama naresuan carl olaf magnus "
-    "eric harald canute cnut ethelred edmund celestine eugene callixtus sixtus julius martin marcellus honorius".split()
+    words(
+        "henry louis edward george charles pius elizabeth richard james william philip paul nicholas "
+        "alexander catherine mary napoleon frederick francis ferdinand john peter benedict gregory leo "
+        "innocent clement urban boniface alfonso ivan otto leopold umberto victor gustav christian haakon "
+        "ptolemy ramses rameses xerxes darius cyrus artaxerxes constantine theodosius justinian mehmed selim "
+        "murad robert david malcolm margaret isabella wilhelm friedrich karl ludwig maximilian rudolf joseph "
+        "pedro manuel afonso sancho baldwin bohemond tiberius claudius antiochus seleucus cleopatra amenhotep "
+        "thutmose seti mahmud abdul emmanuel sigismund stephen stephanus wladyslaw casimir adrian alexios "
+        "basil leo michael andronikos romanos hussein abdullah hassan mohammed rama naresuan carl olaf magnus "
+        "eric harald canute cnut ethelred edmund celestine eugene callixtus sixtus julius martin marcellus "
+        "honorius"
+    )
 )
 # A word that opens a sentence: before one, a short form's stop is also the sentence's.
 OPENERS = frozenset(
-    "the a an he she it they we you i this that these those there in on at but and so if when while after before as "
-    "for however his her its their our my what who why how not no yes then although since because by from with "
-    "during both some many most all one another let do did is was were".split()
+    words(
+        "the a an he she it they we you i this that these those there in on at but and so if when while after "
+        "before as for however his her its their our my what who why how not no yes then although since "
+        "because by from with during both some many most all one another let do did is was were"
+    )
 )

@@ -105,7 +105,9 @@ class Checker:
         self.stress = stress
         digits = STRESSES if stress else ("",)
         # A token as one character: V a vowel, C a consonant, T a stop, quotes and brackets themselves, x what is none.
-        self._kinds = dict.fromkeys(CONSONANT_LETTERS, "C") | {v + digit: "V" for v in VOWEL_LETTERS for digit in digits}
+        self._kinds = dict.fromkeys(CONSONANT_LETTERS, "C") | {
+            v + digit: "V" for v in VOWEL_LETTERS for digit in digits
+        }
         self._kinds |= dict.fromkeys(TERMINALS, "T") | {mark: mark for mark in '"()'}
         known = vowelless()
         self._vowelless = known if stress else frozenset(map(without_stress, known))

@@ -6,12 +6,15 @@ from functools import partial
 
 from phonetic.lexicon import lexicon, look_up
 from phonetic.oov import guesser
-from phonetic.phones import has_vowel
+from phonetic.phones import has_vowel, words
 
 LETTERS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
-        "e1 bi1 si1 di1 i1 E1f Ji1 e1C Y1 Je1 ke1 E1l E1m E1n o1 pi1 kyu1 a1r E1s ti1 yu1 vi1 dA1bA0lyu0 E1ks wY1 zi1".split(),
+        words(
+            "e1 bi1 si1 di1 i1 E1f Ji1 e1C Y1 Je1 ke1 E1l E1m E1n o1 pi1 kyu1 a1r E1s ti1 yu1 vi1 dA1bA0lyu0 E1ks "
+            "wY1 zi1"
+        ),
         strict=True,
     )
 )
@@ -21,7 +24,14 @@ LONGEST = 24  # letters said at once: the guesser has learnt no longer words
 _SIBILANT = tuple("szSZCJ")
 _VOICELESS = tuple("ptkfT")
 _CLITICS = {"'ll": "A0l", "'ve": "A0v", "'re": "R0", "'m": "m"}
-_CLITICS |= {"'t": "t", "'st": "st", "'rt": "rt", "'lt": "lt", "'n": "A0n", "'ld": "d"}  # know't, know'st, thou'rt, fall'n
+_CLITICS |= {
+    "'t": "t",
+    "'st": "st",
+    "'rt": "rt",
+    "'lt": "lt",
+    "'n": "A0n",
+    "'ld": "d",
+}  # know't, know'st, thou'rt, fall'n
 _PREFIXES = {
     "un": "A0n",
     "re": "ri0",
@@ -215,7 +225,8 @@ class Pronouncer:
             if known is not None:
                 return known
         if _REPEATS.search(low):
-            for times in (r"\1\1", r"\1"):
+            drawn_out = low[-1] == low[-3] and low[-1] != "e"  # sooo is so; but goood is good, seee is see
+            for times in (r"\1", r"\1\1") if drawn_out else (r"\1\1", r"\1"):
                 shorter = _REPEATS.sub(times, low)
                 known = look_up(shorter) or inflected(shorter)
                 if known is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from phonetic.lexicon import DATA, look_up
 from phonetic.oov import installed_file
-from phonetic.phones import compact
+from phonetic.phones import compact, words
 
 WINDOW = 5  # words on either side that cues may lie in
 _CLASSES = {
@@ -35,19 +35,22 @@ _CLASSES = {
     "Q": "one two three four five six seven eight nine ten many several few all both",
 }
 CLASS_OF = {word: name for name, words in _CLASSES.items() for word in words.split()}
-_CLEAR_DETERMINERS = frozenset("the a an my your his its our their every another whose".split())
-_SUBJECTS = frozenset("i we they you he she who".split())
+_CLEAR_DETERMINERS = frozenset(words("the a an my your his its our their every another whose"))
+_SUBJECTS = frozenset(words("i we they you he she who"))
 _WORD = re.compile(r"""["'(\[{]*(.*?)(["')\]}]*([,;:]|[.?!])?[^A-Za-z]*)""", re.DOTALL)
 
 # Entries of g2p-en's list that are wrong: verb and noun the wrong way round,
-_SWAPPED = frozenset("imprint segment torment exploits pontificate".split())
+_SWAPPED = frozenset(words("imprint segment torment exploits pontificate"))
 # or a difference that Americans do not make, two primary stresses, a part of speech that is never met.
 _WRONG = frozenset(
-    "absent accents collect collects complex counterbalance counterbalances crabbed crooked curate cursed dogged "
-    "envelope envelopes incorporate instinct inverse jagged mandate misconduct prefix prefixes presage presages process "
-    "processes processing prospect prospects prostrate quadruple quadruples ragged rampage rampages regenerate "
-    "reincarnate subcontract subcontracts underestimate underestimates unused used baths certificate certificates "
-    "triplicate triplicates closer mouths concert concerts dictate discourse discourses".split()
+    words(
+        "absent accents collect collects complex counterbalance counterbalances crabbed crooked curate cursed "
+        "dogged envelope envelopes incorporate instinct inverse jagged mandate misconduct prefix prefixes "
+        "presage presages process processes processing prospect prospects prostrate quadruple quadruples "
+        "ragged rampage rampages regenerate reincarnate subcontract subcontracts underestimate underestimates "
+        "unused used baths certificate certificates triplicate triplicates closer mouths concert concerts "
+        "dictate discourse discourses"
+    )
 )
 
 

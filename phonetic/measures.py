@@ -20,7 +20,7 @@ _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)", re.IGNORECASE)
 _DECADE = re.compile(r"(\d0|\d{3}0)'?s")
 _RANGE = re.compile(rf"({CURRENCY}?)({NUMBER})([a-z%°]{{0,2}})[-–]({CURRENCY}?)((?:{NUMBER})\S*)")
 _FRACTION = re.compile(r"(\d{1,3})/(\d{1,3})")
-_FEET = re.compile(r"(\d+)'(\d+)")
+FEET = re.compile(r"(\d+)'(\d+)")
 _VERSION = re.compile(r"\d+(?:\.\d+){2,}")
 _RATIO = re.compile(r"(\d+):(\d+)")
 _SIZE = re.compile(rf"({NUMBER})[x×]({NUMBER})")
@@ -115,7 +115,10 @@ def _money(inner: str, before: str, after: str) -> tuple[str, int] | None:
     said = numbers.money(symbol, amount, scale or "")
     if re.match(r"(?:bills?|notes?|coins?)\b", after) and "." not in amount:
         said = f"{numbers.decimal(amount)} {numbers.CURRENCIES[symbol][0]}"
-    return _SIGN[sign] + (f"~{country} " if country else "") + said, used
+    if country in short.DOLLARS_OF and symbol == "$":
+        amount_said, _, unit = said.rpartition(" ")
+        said = f"{amount_said} {short.DOLLARS_OF[country]} {unit}"
+    return _SIGN[sign] + said, used
 
 
 def _range(inner: str, before: str, after: str) -> tuple[str, int] | None:
@@ -148,7 +151,7 @@ def _other(inner: str, before: str, after: str) -> tuple[str, int] | None:
         if 0 < int(over) < int(under) and (int(under) <= 10 or int(under) in (12, 16, 20, 32, 64, 100)):
             return numbers.fraction(over, under), 1
         return f"{numbers.cardinal(over)} {numbers.cardinal(under)}", 1
-    if match := _FEET.fullmatch(inner):
+    if match := FEET.fullmatch(inner):
         return f"{numbers.cardinal(match[1])} foot {numbers.cardinal(match[2])}", 1
     if _VERSION.fullmatch(inner):
         return " point ".join(numbers.cardinal(part) for part in inner.split(".")), 1
@@ -161,7 +164,9 @@ def _other(inner: str, before: str, after: str) -> tuple[str, int] | None:
 
 def _month(chunk: str) -> bool:
     """Whether a chunk names a month, in full or short with a stop."""
-    return chunk in short.MONTHS or (chunk[:1].isupper() and chunk[-1:] == "." and chunk[:-1].lower() in short.SHORT_MONTHS)
+    return chunk in short.MONTHS or (
+        chunk[:1].isupper() and chunk[-1:] == "." and chunk[:-1].lower() in short.SHORT_MONTHS
+    )
 
 
 def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str, int] | None:
@@ -171,7 +176,7 @@ def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str,
         return None
     sign, number, unit, power = match.groups()
     if unit:
-        scale = short.GLUED_SCALES.get(unit) if unit in "kKMB" or unit == "bn" else None
+        scale = short.GLUED_SCALES.get(unit) if unit in ("k", "K", "M", "bn") else None
         if scale and not power:
             return f"{_SIGN[sign]}{numbers.decimal(number)} {scale}", 1
         named = _unit(unit, power, number)
@@ -187,14 +192,20 @@ def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str,
         named = _unit(name[1], name[2], number, inch=inch) if name else None
         if named:
             return f"{_SIGN[sign]}{numbers.decimal(number)} {named}", 2
-        if (after[:2] == "sq" and (name := re.fullmatch(r"([A-Za-z]+)\.?[,;:)]*", after_next))) and after in ("sq", "sq."):
+        if (after[:2] == "sq" and (name := re.fullmatch(r"([A-Za-z]+)\.?[,;:)]*", after_next))) and after in (
+            "sq",
+            "sq.",
+        ):
             named = _unit(name[1], "2", number)
             if named:
                 return f"{_SIGN[sign]}{numbers.decimal(number)} {named}", 3
         mixed = _FRACTION.match(after)
         if mixed and number.isdigit() and 0 < int(mixed[1]) < int(mixed[2]):
             part = numbers.fraction(mixed[1], mixed[2]).replace("one ", "a ", 1)
-            return f"{numbers.cardinal(number)} and {part}", 2
+            unit_after = re.fullmatch(r"([A-Za-z]+)\.?[,;:)]*", after_next) if after == mixed[0] else None
+            named = _unit(unit_after[1], None, number="") if unit_after else None
+            said = f"{numbers.cardinal(number)} and {part}"
+            return (f"{said} {named}", 3) if named else (said, 2)
     return _SIGN[sign] + _bare(number, before, after), 1
 
 
@@ -205,7 +216,9 @@ def _bare(number: str, before: str, after: str) -> str:
     if len(number) <= 2 and 1 <= int(number) <= 31:
         if _month(before):
             return numbers.ordinal(number)
-        if re.match(r"[A-Z][a-z]+", after) and (_month(after.rstrip(",;:)")) or after.rstrip(".,;:?!)\"") in short.MONTHS):
+        if re.match(r"[A-Z][a-z]+", after) and (
+            _month(after.rstrip(",;:)")) or after.rstrip('.,;:?!)"') in short.MONTHS
+        ):
             return f"{'' if before.lower() == 'the' else 'the '}{numbers.ordinal(number)} of"
     if _YEAR.fullmatch(number) and re.sub(r"\W+$", "", after.lower()) not in short.COUNTED:
         return numbers.year(number)

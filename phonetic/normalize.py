@@ -15,6 +15,10 @@ from phonetic import measures, numbers, signs
 MARKS = re.compile(r"""([("\[{']*)(.*?)([.,;:?!")\]}']*)""", re.DOTALL)
 DOTTED = re.compile(r"(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")
 ROMAN = re.compile(r"([IVXLCDM]+)('s)?")
+SMALL_ROMAN = frozenset(
+    ["ii", "iii", "iv", "vi", "vii", "viii", "ix", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx"]
+)
+_STOPS = re.compile("[.,;:?!]+(?=[^.,;:?!0-9])")
 
 
 class Reading(NamedTuple):
@@ -44,6 +48,8 @@ def expand(chunks: Sequence[str], i: int, dropped: Counter[str] | None = None) -
     if chunk in signs.DASHES:
         between = 0 < i < len(chunks) - 1 and chunks[i - 1][-1].isdigit() and core(chunks[i + 1])[:1].isdigit()
         return ["to" if between and chunk != "--" else "-"], 1
+    if stops := _STOPS.match(chunk):
+        return [stops[0], chunk[stops.end() :]], 1  # they belong to the word before
     lead, inner, tail = split_marks(chunk)
     if not inner:
         return [tail], 1
@@ -70,6 +76,8 @@ def read(chunks: Sequence[str], i: int, lead: str, inner: str, tail: str) -> Rea
         if found is None:
             return None
         words, used = found
+        if measures.FEET.fullmatch(inner) and tail[:1] == '"':
+            return Reading(words, 1, tail[1:])  # the inches' own sign
         if used == 1:
             return Reading(words)
         last = i + used - 1
@@ -95,14 +103,14 @@ def _sentence_ends(chunks: Sequence[str], i: int) -> bool:
     if i + 1 >= len(chunks):
         return True
     following, inner = core(chunks[i + 1]), core(chunks[i])
-    if not following[:1].isupper():
+    if not following[:1].isupper() or inner.lower() in short.NEVER_LAST:
         return False
     return following.lower() in short.OPENERS or (inner.islower() and following not in short.DAYS_AND_MONTHS)
 
 
 def _stop(chunks: Sequence[str], i: int, rest: str) -> str:
     """The punctuation after a short form: its own stop only where a sentence ends."""
-    return rest if rest and rest[0] in ".,;:?!" or not _sentence_ends(chunks, i) else "." + rest
+    return rest if (rest and rest[0] in ".,;:?!") or not _sentence_ends(chunks, i) else "." + rest
 
 
 def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: str) -> Reading | None:
@@ -143,7 +151,7 @@ def _numeral(inner: str, tail: str, before: str, after: str) -> Reading | None:
         if kind in short.RULERS and (following != "I" or ending):
             return Reading(f"{inner} the {numbers.ordinal(str(numbers.roman(following)))}", 2, ending)
         return None
-    match = ROMAN.fullmatch(inner)
+    match = ROMAN.fullmatch(inner.upper() if inner in SMALL_ROMAN else inner)
     if match is None or len(match[1]) < 2:
         return None
     value = numbers.roman(match[1])
@@ -153,7 +161,9 @@ def _numeral(inner: str, tail: str, before: str, after: str) -> Reading | None:
     possessive = match[2] or ""
     if kind in short.RULERS and before[:1].isupper():
         return Reading(f"the {numbers.ordinal(str(value))}{possessive}")
-    if kind in short.NUMBERED or set(match[1]) <= set("IVX") and (before[:1].isupper() or match[1] not in ("IV", "XX")):
+    if kind in short.NUMBERED or (
+        set(match[1]) <= set("IVX") and (before[:1].isupper() or match[1] not in ("IV", "XX"))
+    ):
         return Reading(numbers.cardinal(str(value)) + possessive)
     return None
 

@@ -2,14 +2,16 @@
 
 import re
 
-ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
-SCALES = (
+from phonetic.phones import words
+
+ONES = words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+TENS = words("zero ten twenty thirty forty fifty sixty seventy eighty ninety")
+SCALES = words(
     "thousand million billion trillion quadrillion quintillion sextillion septillion octillion nonillion decillion"
-).split()
+)
 ORDINALS = {
     "one": "first",
     "two": "second",

@@ -14,18 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from phonetic.errors import PhoneticError
-from phonetic.phones import compact
+from phonetic.phones import compact, words
 
 Floats = npt.NDArray[np.float32]
 
 BATCH = 512  # words encoded together; more gains nothing and costs memory
 START, END = 2, 3  # the decoder's <s> and </s>
 # The decoder's outputs in the order of its rows, after <pad>, <unk>, <s> and </s>. Source: g2p_en/g2p.py.
-PHONES = (
-    "AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH EH0 EH1 EH2 ER0 ER1 ER2 "
-    "EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1 OY2 P R S SH T TH UH0 UH1 UH2 "
-    "UW UW0 UW1 UW2 V W Y Z ZH"
-).split()
+PHONES = words(
+    "AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH EH0 EH1 EH2 ER0 "
+    "ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1 OY2 P R S SH T "
+    "TH UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH"
+)
 
 
 def installed_file(name: str) -> Path:
@@ -106,7 +106,7 @@ def _gru(inputs: Floats, hidden: Floats, weights: Floats, bias: Floats) -> Float
     """One step of a GRU. `inputs` (B, 3H) are already multiplied by their weights; gates in the order r, z, n."""
     gates = hidden @ weights + bias
     width = hidden.shape[1]
-    rz = 1 / (1 + np.exp(-(inputs[:, : 2 * width] + gates[:, : 2 * width])))
+    rz: Floats = np.reciprocal(1 + np.exp(-(inputs[:, : 2 * width] + gates[:, : 2 * width])))
     reset, update = rz[:, :width], rz[:, width:]
     new = np.tanh(inputs[:, 2 * width :] + reset * gates[:, 2 * width :])
     result: Floats = (1 - update) * new + update * hidden

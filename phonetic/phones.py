@@ -85,3 +85,8 @@ def has_vowel(pronunciation: str) -> bool:
 def without_stress(text: str) -> str:
     """Compact text without its stress digits."""
     return text.translate(_STRESS_DIGITS)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a list that is written as one string."""
+    return tuple(text.split())

@@ -15,7 +15,7 @@ from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
 from phonetic.lexicon import look_up
-from phonetic.normalize import DOTTED, ROMAN, core, expand
+from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
 from phonetic.phones import VOWEL_LETTERS
 
 Tally = MutableMapping[str, Counter[str]]
@@ -41,7 +41,7 @@ class Reader:
         self._words = Pronouncer()
         self._homographs = Homographs()
         self._chunks: dict[str, str | None] = {}  # raw chunk -> finished words; None where neighbours decide
-        self._expanded: dict[tuple[bool | str, ...], tuple[list[Piece], int, Counter[str]]] = {}
+        self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
         self._unknown: dict[str, tuple[str, ...]] = {}  # chunk -> the words in it that were guessed
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
@@ -91,7 +91,7 @@ class Reader:
         """Whether neighbours may decide how the chunk is read, or it is no plain word."""
         match = _SIMPLE.fullmatch(chunk)
         if match is None:
-            if _WORDS_AND_MARKS.fullmatch(chunk) is None:
+            if _WORDS_AND_MARKS.fullmatch(chunk) is None or _STOP.match(chunk):
                 return True
             inner = core(chunk)
             return DOTTED.fullmatch(inner) is not None or signs.is_address(inner)
@@ -101,7 +101,7 @@ class Reader:
             return True
         if word[0].isupper() and (word in _CAPITALS or word in _BEFORE_NUMERAL or ROMAN.fullmatch(word)):
             return word != "I"
-        return low in self._homographs
+        return low in self._homographs or low in SMALL_ROMAN
 
     def _plain(self, chunk: str) -> str:
         """A chunk of words and marks by itself, perhaps several words; `""` when there is no word in it."""
@@ -109,19 +109,26 @@ class Reader:
         if match is not None:
             lead, word, tail = match.groups()
             if lead[-1:] == "'" and _is_elided(word.lower()):
-                word = "'" + word
+                word = "'" + word.rstrip("'")
             return opening(lead) + self._words.say(word) + closing(tail)
-        if look_up(inner := core(chunk).lower()) and "." not in inner:
-            lead, _, tail = chunk.lower().partition(inner)
-            return opening(lead) + self._words.say(inner) + closing(tail)
+        lead, inner, tail = split_marks(chunk)
+        first, hyphen, rest = inner.lower().partition("-")
+        if hyphen:  # the lexicon may have the whole word: x-ray, cooperate
+            whole = inner if look_up(inner.lower()) else first + rest if first in HYPHEN_PARTS else ""
+            if look_up(whole.lower()):
+                return opening(lead) + self._words.say(whole) + closing(tail)
         said: list[str] = []
         lead = ""
         pieces = _PIECE.findall(chunk)
         for at, piece in enumerate(pieces):
-            if piece[-1].isalpha() or piece[-1] == "'" and len(piece) > 1 or (piece[-1] == "." and piece[0].isalpha()):
+            if (
+                piece[-1].isalpha()
+                or (piece[-1] == "'" and len(piece) > 1)
+                or (piece[-1] == "." and piece[0].isalpha())
+            ):
                 said.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
                 lead = ""
-            elif at + 1 == len(pieces) or said and piece[0] not in "([{":
+            elif at + 1 == len(pieces) or (said and piece[0] not in "([{"):
                 if said:
                     said[-1] = add_closing(said[-1], piece)
             else:
@@ -164,7 +171,7 @@ class Reader:
 
     def _expand(self, chunks: Sequence[str], i: int, dropped: Counter[str] | None) -> tuple[list[Piece], int]:
         """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
-        around = (i > 0, *chunks[max(0, i - 1) : i + REACH])
+        around = ("before" if i else "", *chunks[max(0, i - 1) : i + REACH])
         found = self._expanded.get(around)
         if found is None:
             lost: Counter[str] = Counter()
@@ -191,6 +198,7 @@ class Reader:
 
 def _is_elided(word: str) -> bool:
     """Whether the apostrophe before a word is its own: 'em, 'tis, 'gainst, but not a quoted 'word."""
+    word = word.rstrip("'")
     return look_up("'" + word) is not None or (look_up(word) is None and look_up("a" + word) is not None)
 
 

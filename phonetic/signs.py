@@ -32,7 +32,10 @@ _TOPS = "com|org|net|edu|gov|mil|int|io|co|uk|us|ca|au|de|fr|eu|info|tv|ai|dev|b
 _ADDRESS = re.compile(
     rf"(?:[a-z]+://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:{_TOPS})(?:/\S*)?", re.ASCII | re.IGNORECASE
 )
-_PIECE = re.compile(rf"{measures.NUMBER}|[A-Za-z]+(?:'[A-Za-z]+)*|[.,;:?!]+|[()\[\]\"{{}}]|[^A-Za-z0-9]", re.ASCII)
+_PIECE = re.compile(
+    rf"(?:{measures.NUMBER})(?:(?:st|nd|rd|th|'?s)\b)?|[A-Za-z]+(?:'[A-Za-z]+)*|[.,;:?!]+|[^A-Za-z0-9]",
+    re.ASCII,
+)
 _NAMED = {"C#": "C sharp", "F#": "F sharp", "C++": "C plus plus", "w/": "with", "w/o": "without", "b/c": "because"}
 
 
@@ -64,7 +67,7 @@ def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str]
         before = pieces[at - 1] if at else ""
         after = pieces[at + 1] if at + 1 < len(pieces) else ""
         said = _piece(piece, before, after)
-        if piece[0] in ".,;:?!()[]{}\"":
+        if piece[0] in '.,;:?!()[]{}"':
             if words:
                 words[-1] += piece if piece[0] not in '([{"' else ""
         elif said:
@@ -79,10 +82,12 @@ def _piece(piece: str, before: str, after: str) -> str:
         found = measures.read_number(piece, "", "")
         return found[0] if found else numbers.one_by_one(re.sub(r"\D", "", piece))
     if piece[0].isalpha():
-        if before[:1].isdigit() and piece.lower() in ("st", "nd", "rd", "th", "s"):
-            return piece  # a mistaken ordinal such as 2st: the digits are said, then this
-        beside_digit = before[:1].isdigit() or after[:1].isdigit()
-        return f"~{piece}" if len(piece) == 1 or (beside_digit and piece.isupper() and len(piece) < 4) else piece
+        code = (
+            piece.isupper()
+            and len(piece) < 4
+            and any(side[:1] == "&" or side[:1].isdigit() for side in (before, after))
+        )
+        return f"~{piece}" if len(piece) == 1 or code else piece
     if piece == "#":
         return "number" if after[:1].isdigit() else "hashtag" if after[:1].isalpha() else ""
     if piece in BETWEEN:

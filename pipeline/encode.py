@@ -1,6 +1,7 @@
 """Text to token ids and back: the ids of the `tokenizers` library, found by looking up whole words."""
 
 import functools
+import itertools
 import re
 from array import array
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.bpe import byte_characters
+from pipeline.pretoken import ORDINARY_MARKS
 from train.contract import Contract
 from train.shards import Integers, Tokens, token_dtype
 
@@ -40,6 +42,8 @@ class Encoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.encode_special_tokens = True  # not saved in the file: text never becomes a special token
         self.vocab_size = self.contract.vocab_size
+        cut = self._tokenizer.pre_tokenizer.pre_tokenize_str
+        self._marks = "".join(sorted(mark for mark in ORDINARY_MARKS if len(cut("a" + mark)) == 2))
         self._forget()
 
     def encode(self, text: str) -> list[int]:
@@ -112,16 +116,29 @@ class Encoder:
         if len(self._known) > KNOWN_KEPT:
             self._forget()
         known = self._known
-        unseen = list(dict.fromkeys(chunk for chunk in chunks if chunk not in known))
-        for at in range(0, len(unseen), AT_ONCE):
-            some = unseen[at : at + AT_ONCE]
-            for chunk, encoding in zip(
-                some, self._tokenizer.encode_batch_fast(some, add_special_tokens=False), strict=True
-            ):
-                known[chunk] = len(known)
-                self._ids.extend(encoding.ids)
-                self._begins.append(len(self._ids))
+        unseen = dict.fromkeys(chunk for chunk in chunks if chunk not in known)
+        peeled = {}  # chunk -> the word and the marks after it, pre-tokens of their own; half of all chunks have some
+        for chunk in unseen:
+            word = chunk.rstrip(self._marks)
+            if len(word) < len(chunk) and word[-1:].isalnum() and word.isascii():
+                peeled[chunk] = (word, chunk[len(word) :])
+        parts = dict.fromkeys(itertools.chain(unseen.keys() - peeled.keys(), *peeled.values()))
+        learning = [part for part in parts if part not in known]
+        for at in range(0, len(learning), AT_ONCE):
+            some = learning[at : at + AT_ONCE]
+            encodings = self._tokenizer.encode_batch_fast(some, add_special_tokens=False)
+            for part, encoding in zip(some, encodings, strict=True):
+                self._remember(part, encoding.ids)
+        begins, ids = self._begins, self._ids
+        for chunk, (word, marks) in peeled.items():
+            first, second = known[word], known[marks]
+            self._remember(chunk, ids[begins[first] : begins[first + 1]] + ids[begins[second] : begins[second + 1]])
         return np.fromiter(map(known.__getitem__, chunks), dtype=np.int64, count=len(chunks))
+
+    def _remember(self, chunk: str, ids: Iterable[int]) -> None:
+        self._known[chunk] = len(self._known)
+        self._ids.extend(ids)
+        self._begins.append(len(self._ids))
 
     def _forget(self) -> None:
         """Empty the table: chunk -> slot, the slots' ids end to end, and where each slot's begin."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SEED = 0
 REASONS = 5  # problems told of one sample
+EXCERPT = 24  # characters shown of each
 NARROWEST, WIDEST = 20, 120
 TRAIN = 'train one first: "accelerate launch train/run.py"'
 
@@ -138,7 +139,7 @@ def samples(
     text = read_prompt(notation, prompt, prompt_phones)
     prompt_ids = tokenizer.encode(text, add_special_tokens=False).ids
     if torch.cuda.is_available():
-        model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32)
+        model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
     made = generate(
         model,
         contract,
@@ -172,8 +173,9 @@ def lay_out(sample: Judged, width: int) -> str:
         if carets.strip():
             lines.append("  " + click.style(carets.rstrip(), fg="red"))
     for problem in sample.problems[:REASONS]:
-        what = f" {printable(sample.text[problem.start : problem.end])!r}" if problem.end > problem.start else ""
-        lines.append(f"  character {problem.start + 1}{what}: {problem.reason}")
+        what = printable(sample.text[problem.start : problem.end])
+        cut = what if len(what) <= EXCERPT else what[:EXCERPT] + "…"
+        lines.append(f"  character {problem.start + 1}{f' {cut!r}' if cut else ''}: {problem.reason}")
     if len(sample.problems) > REASONS:
         lines.append(f"  and {len(sample.problems) - REASONS} more")
     return "\n".join(lines) + "\n"

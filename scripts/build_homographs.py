@@ -31,7 +31,9 @@ def read_examples(path: Path) -> list[Example]:
     with path.open(encoding="utf-8", newline="") as file:
         for word, reading, start, end, sentence in list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]:
             raw = sentence.encode()
-            left, written, right = (part.decode() for part in (raw[: int(start)], raw[int(start) : int(end)], raw[int(end) :]))
+            left, written, right = (
+                part.decode() for part in (raw[: int(start)], raw[int(start) : int(end)], raw[int(end) :])
+            )
             before, after = chunks_of(left), chunks_of(right)
             glued_left = before.pop() if before and not left[-1:].isspace() else ""
             glued_right = after.pop(0) if after and not right[:1].isspace() else ""

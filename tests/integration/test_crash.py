@@ -60,7 +60,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough for workers, and for a while."""
-    return write_corpus(tmp_path_factory.mktemp("larger") / "corpus", [4000] * 60)
+    return write_corpus(tmp_path_factory.mktemp("larger") / "corpus", [4000] * 30)
 
 
 @pytest.fixture(scope="module")

@@ -280,11 +280,13 @@ def test_carets_stand_under_what_is_wrong_on_each_line() -> None:
     shown = lay_out(judged("abc defg hij", Problem(4, 10, "no word"), Problem(11, 12, "no letter")), 12)
     # width 10 beside the indent: "abc defg " and "hij"
     assert click.unstyle(shown) == (
-        "✗ 1\n"
-        "  abc defg \n      ^^^^^\n"
-        "  hij\n  ^ ^\n"
-        "  character 5 'defg h': no word\n  character 12 'j': no letter\n"
+        "✗ 1\n  abc defg \n      ^^^^^\n  hij\n  ^ ^\n  character 5 'defg h': no word\n  character 12 'j': no letter\n"
     )
+
+
+def test_a_long_problem_is_told_by_its_beginning() -> None:
+    shown = lay_out(judged("x" * 90, Problem(0, 90, "endless")), 120)
+    assert shown.endswith(f"  character 1 '{'x' * 24}…': endless\n")
 
 
 def test_many_problems_are_not_all_told() -> None:

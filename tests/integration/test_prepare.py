@@ -46,8 +46,10 @@ WORDS = [
 
 
 def text(words: int, seed: int) -> str:
-    """Some words in no order, the same for the same seed."""
-    return " ".join(random.Random(seed).choices(WORDS, k=words))
+    """Some words in no order, a few of them in no lexicon; the same for the same seed."""
+    chance = random.Random(seed)
+    made_up = ["".join(chance.choices("aeioubdgklmnprst", k=7)) for _ in range(4)]
+    return " ".join(chance.choices(WORDS + made_up, k=words))
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -346,16 +348,16 @@ def test_neither_workers_nor_surroundings_change_a_byte(larger: Path, tmp_path: 
     mirrored = write(tmp_path / "corpus", dict(reversed(some_files(50, words=8000).items())))  # made in another order
     path = {"PYTHONPATH": str(root)}
     trials: dict[str, subprocess.CompletedProcess[str]] = {
-        "one": phon("prepare", larger, "--to", "text", "--workers=1", "--workspace", tmp_path / "one", cwd=root),
+        "one": phon("prepare", larger, "--workers=1", "--workspace", tmp_path / "one", cwd=root),
         "two": phon(
-            *("prepare", larger, "--to", "text", "--workers=2", "--workspace", tmp_path / "two"),
+            *("prepare", larger, "--workers=2", "--workspace", tmp_path / "two"),
             cwd=root,
             PYTHONHASHSEED="1",
             LC_ALL="tr_TR.UTF-8",
             TZ="Asia/Tokyo",
         ),
         "here": phon(
-            *("prepare", "corpus", "--to", "text", "--workers=2", "--workspace", "here"),
+            *("prepare", "corpus", "--workers=2", "--workspace", "here"),
             cwd=mirrored.parent,
             code="import os; os.umask(0o077)",
             PYTHONHASHSEED="7",

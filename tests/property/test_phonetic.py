@@ -14,14 +14,18 @@ FORMS = [ONE, Arpabet(form="spaced"), Arpabet(stress=False), Arpabet(form="space
 
 # Text that looks like prose with everything that can go wrong in it, and text that looks like nothing.
 FRAGMENTS = st.sampled_from(
-    "the The a A I. U.S. Mr. Dr. St. No. etc. e.g. lead wind use read used 'tis don't o'clock rock'n'roll Henry VIII War II "
-    "$ $5 $1.5 million £3 5¢ 20% 3:30 p.m. am 12:00 1914 1914–18 1/2 ½ 3 4/16/1945 16 April 16, 5 km 24 in) 20°C -5 +3 = "
-    "& @ # * / § ^ ~ | \\ < > - – — -- ... … . , ; : ? ! ?! \" ( ) [ ] { } ' '' “ ” ‘ ’ a@b.com www.x.org C# AT&T café ß æ "
-    "日本 😀 <b> </b> &amp; \u00ad \u200b \ufeff \x00 \n \t \u00a0 XIV x X-ray re- -ing hmm psst FBI NASA MP3 4x4".split(" ")
+    re.split(
+        " ",
+        "the The a A I. U.S. Mr. Dr. St. No. etc. e.g. lead wind use read used 'tis don't o'clock rock'n'roll Henry VIII "
+        "War II $ $5 $1.5 million £3 5¢ 20% 3:30 p.m. am 12:00 1914 1914–18 1/2 ½ 3 4/16/1945 16 April 16, 5 km 24 in) "
+        "20°C -5 +3 = & @ # * / § ^ ~ | \\ < > - – — -- ... … . , ; : ? ! ?! \" ( ) [ ] { } ' '' “ ” ‘ ’ a@b.com "
+        "www.x.org C# AT&T café ß æ 日本 😀 <b> </b> &amp; \u00ad \u200b \ufeff \x00 \n \t \u00a0 XIV x X-ray re- "
+        "-ing hmm psst FBI NASA MP3 4x4",
+    )
 )
 PROSE = st.lists(FRAGMENTS, max_size=12).map(" ".join) | st.lists(FRAGMENTS, max_size=8).map("".join)
 ANY = st.text(max_size=60) | PROSE | st.text(st.characters(max_codepoint=126), max_size=40)
-RELAXED = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("notation", FORMS, ids=lambda notation: f"{notation.form}-{notation.stress}")
@@ -48,7 +52,10 @@ def test_the_alphabet_is_closed(text: str) -> None:
     assert set(sample) <= set(VOWEL_LETTERS + CONSONANT_LETTERS + '012 .,;:?!"()-')
 
 
-@given(st.lists(st.from_regex(r"[(\"]?[A-Za-z]{1,8}('[a-z])?[.,!?)\"]?", fullmatch=True) | FRAGMENTS, max_size=12), st.data())
+@given(
+    st.lists(st.from_regex(r"[(\"]?[A-Za-z]{1,8}('[a-z])?[.,!?)\"]?", fullmatch=True) | FRAGMENTS, max_size=12),
+    st.data(),
+)
 @RELAXED
 def test_two_words_never_become_one(words: list[str], data: st.DataObject) -> None:
     gap = data.draw(st.sampled_from([" ", "\n", "\t", "\u00a0", " — ", "—", "--", "\u200b", "\r\n"]))
