@@ -156,12 +156,13 @@ BARE = {
     "Gen": "general",
     "Col": "colonel",
     "Prof": "professor",
+    "Mk": "mark",
     "vs": "versus",
     "Vs": "versus",
     "ie": "that is",
     "eg": "for example",
 }
-BARE_BEFORE_NAME = frozenset(BARE) - {"vs", "Vs", "ie", "eg"}
+BARE_BEFORE_NAME = frozenset(BARE) - {"Mk", "vs", "Vs", "ie", "eg"}
 
 # Short forms that something always follows.
 NEVER_LAST = frozenset(words("vs cf viz approx i.e e.g a.k.a"))

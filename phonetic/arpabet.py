@@ -69,8 +69,9 @@ class Arpabet:
             return text
         written = self._written
         words = text.split(" ")
-        for word in set(words) - written.keys():
-            written[word] = spaced(word)
+        for word in words:
+            if word not in written:
+                written[word] = spaced(word)
         line = GAP.join(map(written.__getitem__, words))
         if len(written) > CACHE:
             written.clear()

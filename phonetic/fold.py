@@ -68,6 +68,7 @@ _MARKUP = re.compile(r"<(?:/?[A-Za-z][^<>]{0,300}|!--.{0,300}?--)>", re.DOTALL)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "mdash": " – ", "ndash": "–"}
 _ENTITY = re.compile(r"&(" + "|".join(_ENTITIES) + ");")
 _DASHES = re.compile("-{2,}|—")
+_PER = re.compile(r"(?<=[a-z]) / (?=[hs]\b)")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
 _PARTED = re.compile(r"(?<=[A-Za-z]) (?='(?:t|s|d|m|re|ve|ll)\b|n't\b)", re.IGNORECASE)
 _LONE_EN_DASH = re.compile(r"(?<!\d)–|–(?![\d$£€])")
@@ -84,6 +85,8 @@ def clean(text: str, dropped: Counter[str] | None = None) -> str:
         text = _ENTITY.sub(lambda match: _ENTITIES[match[1]], text)
     if "—" in text or "--" in text:
         text = _DASHES.sub(" – ", text)
+    if " / " in text:
+        text = _PER.sub("/", text)
     if " '" in text or " n't" in text:
         text = _PARTED.sub("", text)
     return text

@@ -141,6 +141,8 @@ def inflected(word: str) -> str | None:
         return stem + "st"  # thou didst
     if word.endswith("ily") and (stem := look_up(word[:-3] + "y")):
         return stem[:-2] + "A0li0"
+    if word.endswith("ically") and (stem := look_up(word[:-4])):
+        return stem + "li0"
     if word.endswith("bly") and (stem := look_up(word[:-1] + "e")):
         return stem[:-3] + "li0"
     for suffix, said in _SUFFIXES.items():
@@ -150,7 +152,7 @@ def inflected(word: str) -> str | None:
             if stem is None and base.endswith("i"):
                 stem = look_up(base[:-1] + "y")
             if stem is not None:
-                return stem + said
+                return (stem[:-1] if stem[-1] == said[0] == "l" else stem) + said
     for prefix, said in _PREFIXES.items():
         if word.startswith(prefix) and len(word) > len(prefix) + 3:
             stem = look_up(word[len(prefix) :])
@@ -196,7 +198,13 @@ class Pronouncer:
 
     def say(self, word: str) -> str:
         """The pronunciation of a word of ASCII letters and apostrophes, as written; `""` when it is pending."""
-        return self._known(word, word.lower())
+        low = word.lower()
+        said = look_up(low)
+        if said is None:
+            said = self._known(word, low)
+            if said and not has_vowel(said):
+                said = spell_out(re.sub("[^a-z]", "", low))  # hmms
+        return said
 
     def guess_pending(self) -> None:
         """Guess all pending words in one batch."""
@@ -212,9 +220,7 @@ class Pronouncer:
         self.pending.clear()
 
     def _known(self, word: str, low: str) -> str:
-        known = look_up(low)
-        if known is not None:
-            return known
+        known: str | None
         if "'" in word:
             return self._with_apostrophe(word, low)
         if plural := _PLURAL_LETTERS.fullmatch(word):

@@ -24,8 +24,8 @@ _CLASSES = {
     "P": "of in for with by from at on into about after before between through during under over without against as "
     "than via per upon within among",
     "T": "to",
-    "M": "will would can could shall should may might must do does did don't doesn't didn't can't cannot couldn't won't "
-    "wouldn't shouldn't let let's i'll you'll he'll she'll we'll they'll i'd you'd he'd she'd we'd they'd",
+    "M": "will would can could shall should may might must do does did don't doesn't didn't can't couldn't won't "
+    "wouldn't shouldn't let let's i'll you'll he'll she'll we'll they'll i'd you'd he'd she'd we'd they'd cannot",
     "S": "i you we they he she it who",
     "B": "is are was were be been being am",
     "H": "has have had having",
@@ -156,6 +156,8 @@ class Homographs:
         if word.lower() == "used":  # used to go, but: it is used to go; he got used to it is the first again
             supposed = after[0] == "to" and word_class(before[-1]) != "B"
             return "yu1st" if supposed else "yu1zd"
+        if word.lower() == "read" and (tense := _read(before)):
+            return tense
         entry = self._entries[word.lower()]
         if entry.common and word.islower():
             return entry.common
@@ -164,6 +166,14 @@ class Homographs:
             present = set(features(word, before, after))
             decided = next((said for cue, said in entry.cues.items() if cue in present), None)
         return decided or entry.usual
+
+
+def _read(before: Sequence[str]) -> str | None:
+    """Present or past of "read", where the verb or the subject before it tells."""
+    verb = next((word for word in reversed(before) if word_class(word) != "A"), "<")  # over always, never, not
+    if word_class(verb) in "HB" or verb in ("he", "she", "it"):
+        return "rE1d"
+    return "ri1d" if verb == "to" or CLASS_OF.get(verb) == "M" else None
 
 
 def read_readings(path: Path) -> dict[str, list[tuple[str, str, str]]]:

@@ -5,7 +5,7 @@ import re
 from phonetic import abbreviations as short
 from phonetic import numbers
 
-NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 CURRENCY = "[$£€¥₹]"
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})")
@@ -14,10 +14,13 @@ _TIME = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?([ap]\.?m)?", re.IGNORECA
 _HOUR = re.compile(r"(\d{1,2})([ap]\.?m)", re.IGNORECASE)
 _HALF = re.compile(r"([AaPp])\.?[Mm]")
 _MONEY = re.compile(rf"([-+]?)([A-Z]{{1,2}})?({CURRENCY})({NUMBER})([a-zA-Z]{{1,2}})?")
+_MONEY_SCALE = re.compile(rf"({CURRENCY})({NUMBER})-(thousand|million|billion|trillion)")
 _CENTS = re.compile(rf"({NUMBER})¢")
 _PERCENT = re.compile(rf"([-+±]?)({NUMBER})%")
-_ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)", re.IGNORECASE)
+_ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|(?<=\d[23])d)", re.IGNORECASE)
 _DECADE = re.compile(r"(\d0|\d{3}0)'?s")
+_NAMED_AFTER = re.compile(rf"({NUMBER})('?)s")  # 1994's, two 747s
+_POWERED = re.compile(r"([a-z]{1,2})\^?([23])")
 _RANGE = re.compile(rf"({CURRENCY}?)({NUMBER})([a-z%°]{{0,2}})[-–]({CURRENCY}?)((?:{NUMBER})\S*)")
 _FRACTION = re.compile(r"(\d{1,3})/(\d{1,3})")
 FEET = re.compile(r"(\d+)'(\d+)")
@@ -102,6 +105,8 @@ def _time(inner: str, before: str, after: str) -> tuple[str, int] | None:
 def _money(inner: str, before: str, after: str) -> tuple[str, int] | None:
     if match := _CENTS.fullmatch(inner):
         return f"{numbers.decimal(match[1])} {'cent' if match[1] == '1' else 'cents'}", 1
+    if match := _MONEY_SCALE.fullmatch(inner):  # a $1-billion plan
+        return f"{numbers.decimal(match[2])} {match[3]} {numbers.CURRENCIES[match[1]][0]}", 1
     match = _MONEY.fullmatch(inner)
     if match is None:
         return None
@@ -146,6 +151,11 @@ def _other(inner: str, before: str, after: str) -> tuple[str, int] | None:
         return numbers.ordinal(match[1].replace(",", "")), 1
     if match := _DECADE.fullmatch(inner):
         return numbers.decade(match[1]), 1
+    if match := _NAMED_AFTER.fullmatch(inner):
+        said = _bare(match[1], "", "")
+        return f"{said}'s" if match[2] else numbers.plural(said), 1
+    if (match := _POWERED.fullmatch(inner)) and (unit := _unit(match[1], match[2], "1")):
+        return unit, 1
     if match := _FRACTION.fullmatch(inner):
         over, under = match.groups()
         if 0 < int(over) < int(under) and (int(under) <= 10 or int(under) in (12, 16, 20, 32, 64, 100)):
@@ -185,14 +195,14 @@ def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str,
         return None
     if after:
         # "in" is an inch only where brackets close on it, as in (24 in).
-        name = re.fullmatch(r"([A-Za-z°/]+|%)(?:\^?([23]))?\.?[,;:)\]\"]*", after)
+        name = re.fullmatch(r"([A-Za-z°/]+|%)(?:\^?([23]))?[.,;:?!)\]\"']*", after)
         if name and name[1] == "%":
             return f"{_SIGN[sign]}{numbers.decimal(number)} percent", 2
         inch = name is not None and name[1] == "in" and after[-1] in ")]"
         named = _unit(name[1], name[2], number, inch=inch) if name else None
         if named:
             return f"{_SIGN[sign]}{numbers.decimal(number)} {named}", 2
-        if (after[:2] == "sq" and (name := re.fullmatch(r"([A-Za-z]+)\.?[,;:)]*", after_next))) and after in (
+        if (after[:2] == "sq" and (name := re.fullmatch(r"([A-Za-z]+)[.,;:?!)\]\"']*", after_next))) and after in (
             "sq",
             "sq.",
         ):
@@ -202,7 +212,7 @@ def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str,
         mixed = _FRACTION.match(after)
         if mixed and number.isdigit() and 0 < int(mixed[1]) < int(mixed[2]):
             part = numbers.fraction(mixed[1], mixed[2]).replace("one ", "a ", 1)
-            unit_after = re.fullmatch(r"([A-Za-z]+)\.?[,;:)]*", after_next) if after == mixed[0] else None
+            unit_after = re.fullmatch(r"([A-Za-z]+)[.,;:?!)\]\"']*", after_next) if after == mixed[0] else None
             named = _unit(unit_after[1], None, number="") if unit_after else None
             said = f"{numbers.cardinal(number)} and {part}"
             return (f"{said} {named}", 3) if named else (said, 2)
@@ -222,6 +232,8 @@ def _bare(number: str, before: str, after: str) -> str:
             return f"{'' if before.lower() == 'the' else 'the '}{numbers.ordinal(number)} of"
     if _YEAR.fullmatch(number) and re.sub(r"\W+$", "", after.lower()) not in short.COUNTED:
         return numbers.year(number)
+    if before in ("-", "–") and len(number) == 2:  # 2001 – 02
+        return numbers.two_digits(number)
     if number[0] == "0" and len(number) > 1:
         return numbers.one_by_one(number)
     return numbers.cardinal(number)

@@ -131,7 +131,11 @@ def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: 
         return Reading("~" + inner, 1, stop)
     if low in short.AFTER_NAME and after_name and not named:
         return Reading(short.AFTER_NAME[low], 1, stop)
-    if low in short.BEFORE_NUMBER and tail == "." and (following[:1].isdigit() or numbers.roman(following)):
+    if (
+        low in short.BEFORE_NUMBER
+        and tail == "."
+        and (following[:1].isdigit() or (len(following) > 1 and numbers.roman(following)))
+    ):
         return Reading(short.BEFORE_NUMBER[low], 1, "")
     if low in short.BEFORE_NAME and named:
         return Reading(short.BEFORE_NAME[low], 1, "")

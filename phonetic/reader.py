@@ -42,6 +42,7 @@ class Reader:
         self._homographs = Homographs()
         self._chunks: dict[str, str | None] = {}  # raw chunk -> finished words; None where neighbours decide
         self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
+        self._pieces: dict[str, Piece] = {}
         self._unknown: dict[str, tuple[str, ...]] = {}  # chunk -> the words in it that were guessed
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
@@ -54,7 +55,7 @@ class Reader:
         try:
             found = [list(map(self._chunks.__getitem__, chunks)) for chunks in folded]
         except KeyError:
-            self._learn(set().union(*folded) - self._chunks.keys())
+            self._learn({chunk for chunks in folded for chunk in chunks if chunk not in self._chunks})
             found = [list(map(self._chunks.__getitem__, chunks)) for chunks in folded]
         lines = []
         for chunks, said in zip(folded, found, strict=True):
@@ -83,7 +84,7 @@ class Reader:
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
-            self._chunks[chunk] = self._plain(chunk)
+            self._chunks[chunk] = self._plain_now(chunk)
             self._unknown[chunk] = tuple(self._words.unknown)
             self._words.unknown.clear()
 
@@ -135,6 +136,15 @@ class Reader:
                 lead = piece
         return " ".join(said)
 
+    def _plain_now(self, chunk: str) -> str:
+        """Like `_plain`, with unknown words guessed at once."""
+        said = self._plain(chunk)
+        if self._words.pending:
+            self._words.guess_pending()
+            self._words.unknown.clear()
+            said = self._plain(chunk)
+        return said
+
     def _piece(self, piece: str, after: str) -> str:
         """One word of several in a chunk."""
         if piece[0] == "~" or piece[-1] == ".":
@@ -150,9 +160,9 @@ class Reader:
         """The words of a line, with those that depend on their neighbours."""
         out: list[str] = []
         at = 0
-        for i, words in enumerate(said):
-            if words is not None or i < at:
-                continue
+        for i in [i for i, words in enumerate(said) if words is None]:
+            if i < at:
+                continue  # read with the chunk before it
             out += said[at:i]  # type: ignore[arg-type]  # no None is among them
             at = i + 1
             match = _SIMPLE.fullmatch(chunks[i])
@@ -188,12 +198,15 @@ class Reader:
         """A piece of a reading: its words, or its marks if it has none."""
         if piece == "-":
             return "-", ""
-        said = self._plain(piece)
-        if self._words.pending:
-            self._words.guess_pending()
-            said = self._plain(piece)
-        self._words.unknown.clear()
-        return said, "" if said or not _STOP.search(piece) else piece
+        found = self._pieces.get(piece)
+        if found is None:
+            said = self._plain_now(piece)
+            self._words.unknown.clear()
+            if len(self._pieces) > CACHE:
+                self._pieces.clear()
+            # Of marks alone only the stops stay: a bracket with nothing in it closes nothing.
+            found = self._pieces[piece] = (said, "" if said else "".join(_STOP.findall(piece)))
+        return found
 
 
 def _is_elided(word: str) -> bool:

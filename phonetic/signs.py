@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from phonetic import abbreviations as short
 from phonetic import measures, numbers
 
 DASHES = frozenset(("-", "–", "--"))
@@ -33,7 +34,7 @@ _ADDRESS = re.compile(
     rf"(?:[a-z]+://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:{_TOPS})(?:/\S*)?", re.ASCII | re.IGNORECASE
 )
 _PIECE = re.compile(
-    rf"(?:{measures.NUMBER})(?:(?:st|nd|rd|th|'?s)\b)?|[A-Za-z]+(?:'[A-Za-z]+)*|[.,;:?!]+|[^A-Za-z0-9]",
+    rf"{measures.CURRENCY}?(?:{measures.NUMBER})(?:(?:st|nd|rd|th|'?s)\b)?|[A-Za-z]+(?:'[A-Za-z]+)*|[.,;:?!]+|[^A-Za-z0-9]",
     re.ASCII,
 )
 _NAMED = {"C#": "C sharp", "F#": "F sharp", "C++": "C plus plus", "w/": "with", "w/o": "without", "b/c": "because"}
@@ -66,7 +67,10 @@ def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str]
     for at, piece in enumerate(pieces):
         before = pieces[at - 1] if at else ""
         after = pieces[at + 1] if at + 1 < len(pieces) else ""
-        said = _piece(piece, before, after)
+        if at > 1 and before == "-" and pieces[at - 2][0].isdigit() and len(piece) > 1 and piece in short.UNITS:
+            said = short.UNITS[piece][0]  # a 5-km walk
+        else:
+            said = _piece(piece, before, after, chunks[i - 1] if i and not at else before)
         if piece[0] in '.,;:?!()[]{}"':
             if words:
                 words[-1] += piece if piece[0] not in '([{"' else ""
@@ -77,17 +81,14 @@ def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str]
     return " ".join(words)
 
 
-def _piece(piece: str, before: str, after: str) -> str:
-    if piece[0].isdigit() or (piece[0] == "." and len(piece) > 1 and piece[1].isdigit()):
-        found = measures.read_number(piece, "", "")
+def _piece(piece: str, before: str, after: str, chunk_before: str) -> str:
+    if piece[-1].isdigit() or piece[0].isdigit():
+        found = measures.read_number(piece, chunk_before, "")
         return found[0] if found else numbers.one_by_one(re.sub(r"\D", "", piece))
     if piece[0].isalpha():
-        code = (
-            piece.isupper()
-            and len(piece) < 4
-            and any(side[:1] == "&" or side[:1].isdigit() for side in (before, after))
-        )
-        return f"~{piece}" if len(piece) == 1 or code else piece
+        in_code = any(side[:1] == "&" or side[:1].isdigit() for side in (before, after))
+        code = in_code and piece.isupper() and len(piece) < 4
+        return f"~{piece}" if (len(piece) == 1 and piece != "a") or code else piece
     if piece == "#":
         return "number" if after[:1].isdigit() else "hashtag" if after[:1].isalpha() else ""
     if piece in BETWEEN:

@@ -36,7 +36,7 @@ class Source:
     type: str  # "" where there is none
 
 
-def find_sources(corpora: Sequence[str]) -> list[Source]:
+def find_sources(corpora: Sequence[str], outputs: Sequence[Path] = ()) -> list[Source]:
     """All the files and data sets of a corpus, once each.
 
     Corpora come in byte order of their names, files in byte order of their paths: neither the locale nor the order in
@@ -44,16 +44,21 @@ def find_sources(corpora: Sequence[str]) -> list[Source]:
     with a dot, and in a folder files of other types, are passed over. The name of a file is its path under the corpus;
     with several corpora the corpus's own name stands before it.
 
+    Args:
+        corpora: Files, folders, addresses, or "-".
+        outputs: Folders that phon itself writes: passed over within a corpus, and no corpus themselves.
+
     Raises:
         PipelineError: nothing there, or nothing that phon reads.
     """
     if not corpora:
         raise PipelineError("no corpus given", hint="name files or folders, or - for standard input", exit_code=2)
     ordered = sorted(set(corpora), key=os.fsencode)
+    ours = frozenset(map(os.path.realpath, outputs))
     found: list[Source] = []
     seen: set[str] = set()  # real paths
     for corpus in ordered:
-        for source in _sources_of(corpus):
+        for source in _sources_of(corpus, ours):
             real = os.path.realpath(source.location) if source.kind == "file" else source.location
             if real in seen:
                 continue
@@ -75,9 +80,9 @@ def _with_unique_names(sources: Iterable[Source]) -> list[Source]:
     return list(unique.values())
 
 
-def _sources_of(corpus: str) -> list[Source]:
+def _sources_of(corpus: str, ours: frozenset[str]) -> list[Source]:
     try:
-        return list(_sources(corpus))
+        return list(_sources(corpus, ours))
     except OSError as error:
         raise PipelineError(
             f"cannot read {printable(str(error.filename or corpus))}: {error.strerror}",
@@ -85,7 +90,7 @@ def _sources_of(corpus: str) -> list[Source]:
         ) from error
 
 
-def _sources(corpus: str) -> Iterator[Source]:
+def _sources(corpus: str, ours: frozenset[str]) -> Iterator[Source]:
     if corpus == STDIN:
         yield Source(STDIN, "stdin", STDIN, "")
     elif corpus.startswith(HF):
@@ -94,12 +99,17 @@ def _sources(corpus: str) -> Iterator[Source]:
         yield Source(printable(corpus), "nltk", corpus, "")
     elif not corpus or not Path(corpus).exists():
         raise PipelineError(f"no such file or folder: {corpus!r}", hint="check the path; - is standard input")
+    elif os.path.realpath(corpus) in ours:
+        raise PipelineError(
+            f"{printable(corpus)} is where phon itself writes",
+            hint="keep your texts in another folder, or pass --workspace with another folder for what phon writes",
+        )
     elif not Path(corpus).is_dir():
         yield _only_file(Path(corpus))
     elif is_saved_dataset(Path(corpus)):
         yield Source(printable(Path(corpus).absolute().name), "hf", f"{HF}{Path(corpus).absolute()}", "")
     else:
-        yield from _files_under(Path(corpus))
+        yield from _files_under(Path(corpus), ours)
 
 
 def _only_file(path: Path) -> Source:
@@ -114,10 +124,12 @@ def _only_file(path: Path) -> Source:
     return Source(printable(path.name), "file", str(path), "")
 
 
-def _files_under(folder: Path) -> Iterator[Source]:
+def _files_under(folder: Path, ours: frozenset[str]) -> Iterator[Source]:
     paths: list[bytes] = []
     for parent, folders, names in os.walk(folder, onerror=_fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and os.path.realpath(Path(parent, name)) not in ours
+        ]
         for name in names:
             path = Path(parent, name)
             if not name.startswith(".") and split_name(name)[0] and _is_regular(path):

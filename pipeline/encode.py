@@ -122,7 +122,8 @@ class Encoder:
             word = chunk.rstrip(self._marks)
             if len(word) < len(chunk) and word[-1:].isalnum() and word.isascii():
                 peeled[chunk] = (word, chunk[len(word) :])
-        parts = dict.fromkeys(itertools.chain(unseen.keys() - peeled.keys(), *peeled.values()))
+        whole = (chunk for chunk in unseen if chunk not in peeled)
+        parts = dict.fromkeys(itertools.chain(whole, *peeled.values()))
         learning = [part for part in parts if part not in known]
         for at in range(0, len(learning), AT_ONCE):
             some = learning[at : at + AT_ONCE]

@@ -72,7 +72,8 @@ def prepare(
             f"validation = {validation:g} is not a share between 0 and 1", hint="try --validation 0.05", exit_code=2
         )
     started = time.monotonic()
-    found = find_sources(corpora)
+    outputs = (workspace.text, workspace.tokenizer, workspace.shards, workspace.runs)
+    found = find_sources(corpora, outputs)  # "phon prepare ." is for what lies there, not for what we made of it
     folder = workspace.text
     with lock(folder):
         remove_asides(folder)

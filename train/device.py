@@ -46,8 +46,14 @@ def choose_precision(config: TrainConfig, device: torch.device) -> str:
 
 
 def threads() -> int:
-    """CPU cores for each process: what OMP_NUM_THREADS says, else all."""
-    return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    """CPU cores for this process: its share of those we may use, or what OMP_NUM_THREADS says.
+
+    Launchers set that variable to 1 where the user did not: that one is not believed.
+    """
+    said, launched = os.environ.get("OMP_NUM_THREADS"), {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"}
+    if said and not (said == "1" and launched & os.environ.keys()):
+        return int(said)
+    return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def estimate_s(flops: float, device: torch.device, precision: str) -> float:

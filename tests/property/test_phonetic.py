@@ -16,11 +16,11 @@ FORMS = [ONE, Arpabet(form="spaced"), Arpabet(stress=False), Arpabet(form="space
 FRAGMENTS = st.sampled_from(
     re.split(
         " ",
-        "the The a A I. U.S. Mr. Dr. St. No. etc. e.g. lead wind use read used 'tis don't o'clock rock'n'roll Henry VIII "
-        "War II $ $5 $1.5 million £3 5¢ 20% 3:30 p.m. am 12:00 1914 1914–18 1/2 ½ 3 4/16/1945 16 April 16, 5 km 24 in) "
-        "20°C -5 +3 = & @ # * / § ^ ~ | \\ < > - – — -- ... … . , ; : ? ! ?! \" ( ) [ ] { } ' '' “ ” ‘ ’ a@b.com "
-        "www.x.org C# AT&T café ß æ 日本 😀 <b> </b> &amp; \u00ad \u200b \ufeff \x00 \n \t \u00a0 XIV x X-ray re- "
-        "-ing hmm psst FBI NASA MP3 4x4",
+        "the The a A I. U.S. Mr. Dr. St. No. etc. e.g. lead wind use read used 'tis don't o'clock rock'n'roll Henry "
+        "VIII War II $ $5 $1.5 million £3 5¢ 20% 3:30 p.m. am 12:00 1914 1914–18 1/2 ½ 3 4/16/1945 16 April 16, 5 km "
+        "24 in) 20°C -5 +3 = & @ # * / § ^ ~ | \\ < > - – — -- ... … . , ; : ? ! ?! \" ( ) [ ] { } ' '' “ ” ‘ ’ "
+        "a@b.com www.x.org C# AT&T café ß æ 日本 😀 <b> </b> &amp; \u00ad \u200b \ufeff \x00 \n \t \u00a0 XIV x "
+        "X-ray re- -ing hmm psst FBI NASA MP3 4x4",
     )
 )
 PROSE = st.lists(FRAGMENTS, max_size=12).map(" ".join) | st.lists(FRAGMENTS, max_size=8).map("".join)
