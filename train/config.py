@@ -59,7 +59,7 @@ class ModelConfig(Settings):
 class DataConfig(Settings):
     """How tokens become rows."""
 
-    seq_len: int | Literal["auto"] = "auto"  # tokens a row; auto: the least multiple of 64 that holds the documents
+    seq_len: int | Literal["auto"] = "auto"  # tokens a row; auto: what holds the documents and wastes least, up to 1,024
     packing: Literal["best-fit", "stream"] = "best-fit"
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Any
 
 from train.config import Config, to_toml
 from train.errors import TrainError
-from train.files import read_json, write_json, write_text
+from train.files import ASIDE, LOCK, read_json, write_json, write_text
 from train.manifest import Manifest
 
 CONFIG, FACTS, LATEST = "config.toml", "run.json", "LATEST"
@@ -47,7 +47,7 @@ def find(runs: Path, name: str, config: Config, facts: dict[str, Any], *, resume
     while True:
         path = runs / (name if number == 1 else f"{name}-{number}")
         if not (path / FACTS).is_file():
-            if not path.exists() or resume == "auto" or not any(path.glob("[!.]*")):
+            if not path.exists() or all(_is_beginning(file.name) for file in path.iterdir()):
                 return Run(path, is_new=True, is_finished=False)
         elif resume == "auto" and read_json(path / FACTS) == facts and _text(path / CONFIG) == text:
             finished = Manifest.read(path)
@@ -91,6 +91,11 @@ def check_name(name: str) -> str:
     if not re.fullmatch(r"[\w][\w.+-]*", name):
         raise TrainError(f"log.name = {name!r} cannot be a folder", hint="use letters, digits, '-', '_' and '.'")
     return name
+
+
+def _is_beginning(name: str) -> bool:
+    """Whether a run that was killed before it had begun may have left this."""
+    return name in (LOCK, CONFIG) or name.startswith(ASIDE)
 
 
 def _text(path: Path) -> str:
