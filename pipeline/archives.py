@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Self
 
+from pipeline.decoding import CHUNK
 from pipeline.document import ReadOptions
 from pipeline.errors import PipelineError
 from pipeline.streams import Entry, Meter, Stream, explained, printable, split_name, unpacked
@@ -189,6 +190,9 @@ def _tar_entries(stream: Stream, members: _Members) -> Iterator[Entry]:
             with explained(members.label):
                 info = archive.next()
             if info is None:
+                with explained(members.label):
+                    while stream.read(CHUNK):
+                        pass  # a codec's checksum stands behind the end mark and its padding
                 return
             archive.members.clear()  # tarfile keeps them all
             is_regular = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not info.issparse()

@@ -21,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     caches = tempfile.mkdtemp(prefix="phon-tests-")
     config.add_cleanup(lambda: shutil.rmtree(caches, ignore_errors=True))
     os.environ.update(HF_HOME=caches, HF_HUB_OFFLINE="1", MPLBACKEND="Agg", TOKENIZERS_PARALLELISM="false")
+    # Small models are slower on several threads than on one, and several pools of them on two cores slower still.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     os.environ.pop("PHON_WORKSPACE", None)
 
 

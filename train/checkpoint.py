@@ -9,7 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from train.errors import TrainError
-from train.files import ASIDE, read_json, remove, remove_asides, replace_folder, sha256_file, write_json, write_text
+from train.files import (
+    ASIDE,
+    read_json,
+    remove,
+    remove_asides,
+    replace_folder,
+    sha256_file,
+    write_json,
+    write_tensors,
+    write_text,
+)
 from train.manifest import digest
 
 KEPT = 2
@@ -39,15 +49,12 @@ def save(
         write_model: Writes the weights as a model folder, so that a checkpoint can be sampled from.
         model: Names the optimizer's tensors.
     """
-    from safetensors.torch import save_file
-
     final = folder / f"step-{state.step:08d}"
     aside = folder / f"{ASIDE}{final.name}"
     remove(aside)
     aside.mkdir(parents=True)
     write_model(aside)
-    save_file(optimizer_tensors(model, optimizer), aside / OPTIMIZER)
-    _sync(aside / OPTIMIZER)
+    write_tensors(aside / OPTIMIZER, optimizer_tensors(model, optimizer))
     names = sorted(path.name for path in aside.iterdir())
     hashes = {name: sha256_file(aside / name) for name in names}
     facts = {"format": 1, "state": asdict(state), "sha256": hashes}
@@ -135,10 +142,3 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: 
         p = by_name[name]
         # A fused optimizer keeps its step count beside the parameter.
         optimizer.state[p][key] = value.to(p.device, copy=True)
-
-
-def _sync(path: Path) -> None:
-    import os
-
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -51,20 +51,25 @@ def shape_of(config: Config, vocab_size: int, seq_len: int) -> Shape:
     )
 
 
-def choose_seq_len(lengths: np.ndarray) -> int:
-    """A length of rows: a multiple of 64, at most 1,024, that holds nearly all documents whole and wastes least room.
+def choose_seq_len(lengths: np.ndarray, n_embd: int) -> int:
+    """The length of rows, a multiple of 64 up to 1,024, that holds nearly all documents whole at the least cost.
 
-    Longer rows than the documents need can be the cheaper ones, when two documents fit where one and a gap would be.
+    A token costs 72·d² operations a layer in matrices and 12·d·T in attention, and padding costs what tokens cost:
+    rows for two documents may be cheaper than rows for one and a gap.
 
     Args:
         lengths: Tokens of each document.
+        n_embd: The model's width, d.
     """
     lengths = lengths[:TRIED]
     longest = float(np.quantile(lengths - 1, HELD_WHOLE)) if len(lengths) else 64
     least = int(min(LONGEST_ROW, max(64, 64 * math.ceil(longest / 64))))
     starts = np.cumsum(lengths) - lengths
-    choices = range(least, LONGEST_ROW + 1, 64)
-    return min(choices, key=lambda n: (round(best_fit(starts, lengths, n).padding, 2), n))
+
+    def cost(seq_len: int) -> float:
+        return (1 + seq_len / (6 * n_embd)) / (1 - best_fit(starts, lengths, seq_len).padding)
+
+    return min(range(least, LONGEST_ROW + 1, 64), key=cost)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def work_out(config: Config, train: Shards, *, world: int) -> Work:
     """
     seq_len = config.data.seq_len
     if seq_len == "auto":
-        seq_len = choose_seq_len(train.lengths)
+        seq_len = choose_seq_len(train.lengths, config.model.n_embd)
     packing = pack_rows(train, config.data.packing, seq_len)
     micro_batch = config.train.micro_batch
     rows_per_step = micro_batch * max(1, round(config.train.global_batch / (seq_len * micro_batch)))

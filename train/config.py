@@ -59,7 +59,7 @@ class ModelConfig(Settings):
 class DataConfig(Settings):
     """How tokens become rows."""
 
-    seq_len: int | Literal["auto"] = "auto"  # tokens a row; auto: what holds the documents and wastes least, up to 1,024
+    seq_len: int | Literal["auto"] = "auto"  # tokens a row; auto: what holds the documents at least cost, up to 1,024
     packing: Literal["best-fit", "stream"] = "best-fit"
 
     @model_validator(mode="after")
@@ -94,9 +94,9 @@ class TrainConfig(Settings):
 
 
 class OptimConfig(Settings):
-    """AdamW and its schedule."""
+    """The optimizer and its schedule."""
 
-    name: Literal["adamw"] = "adamw"
+    name: Literal["adamw", "muon"] = "adamw"  # muon: on the matrices, with AdamW on norms, biases and embeddings
     lr: float = Field(1e-3, gt=0)  # at its peak
     min_lr: float = Field(0.0, ge=0)  # at the end of cosine or decay
     warmup_steps: int = Field(100, ge=0)
@@ -106,6 +106,7 @@ class OptimConfig(Settings):
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.95, ge=0, lt=1)
     eps: float = Field(1e-8, gt=0)
+    momentum: float = Field(0.95, ge=0, lt=1)  # Muon's
     grad_clip: float = Field(1.0, ge=0)  # largest norm of the gradient; 0 for none
 
 
@@ -115,9 +116,9 @@ class LogConfig(Settings):
     name: str = ""  # of the folder in runs/; the config's own name if empty
     log_every: int = Field(10, gt=0)
     eval_every: int = Field(100, ge=0)
-    sample_every: int = Field(0, ge=0)
+    sample_every: int = Field(500, ge=0)
     save_every: int = Field(100, ge=0)
-    n_samples: int = Field(8, gt=0)  # at each of four temperatures
+    n_samples: int = Field(4, gt=0)  # at each of four temperatures
     trackers: tuple[str, ...] = ()  # tensorboard, wandb, trackio: through Accelerate, where installed
 
 

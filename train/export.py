@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from train import contract as contracts
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
-from train.files import read_json, write_bytes, write_json
+from train.files import read_json, write_bytes, write_json, write_tensors
 from train.gpt2 import GPT2, Shape, hf_config, shape_of
 
 CONFIG, GENERATION, WEIGHTS, TOKENIZER = "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"
@@ -38,7 +38,7 @@ def write_model(folder: Path, model: GPT2, tokenizer_folder: Path) -> None:
         # top_k 0 is none: the library's own default cuts at 50
         {**ids, "do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "max_length": model.shape.seq_len},
     )
-    write_bytes(folder / WEIGHTS, save(model.weights(), {"format": "pt"}))
+    write_tensors(folder / WEIGHTS, model.weights())
 
 
 def read_model(folder: Path) -> tuple[GPT2, Contract, Tokenizer]:

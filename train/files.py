@@ -1,15 +1,20 @@
 """Files that are whole or absent: written aside, synced, renamed; locked; hashed."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from train.errors import TrainError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ASIDE = ".aside-"  # the prefix of everything that is not finished yet
 LOCK = ".lock"
@@ -56,6 +61,27 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def write_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
+    """Write a safetensors file, whole or not at all, with no copy of it in memory."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    aside = path.with_name(ASIDE + path.name)
+    try:
+        save_file(dict(tensors), aside, {"format": "pt"})
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)  # noqa: PTH105
+    except SafetensorError as error:
+        # The library hides the system's error in a sentence.
+        code = re.search(r"os error (\d+)", str(error))
+        number = int(code[1]) if code else errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,16 +7,29 @@ from torch import nn
 
 from train.config import OptimConfig
 from train.errors import TrainError
+from train.muon import Muon
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """AdamW with weight decay on matrices alone: not on norms, biases and embeddings."""
+    """AdamW, or Muon on the matrices and AdamW on the rest; weight decay on the matrices alone."""
     embeddings = {id(p) for module in model.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
     matrices = [p for p in model.parameters() if p.dim() >= 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.dim() < 2 or id(p) in embeddings]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    betas, plain = (config.beta1, config.beta2), {"params": others, "weight_decay": 0.0}
+    if config.name == "muon":
+        optimizer = Muon(
+            matrices,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            momentum=config.momentum,
+            betas=betas,
+            eps=config.eps,
+        )
+        optimizer.add_param_group(plain)
+        return optimizer
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, plain]
     # Fused: five times faster than a loop over parameters on CPU too, and no temporary copies.
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=True)
 
 
 def check_schedule(config: OptimConfig, max_steps: int) -> None:

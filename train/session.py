@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
 from train import checkpoint, device, folder
 from train import config as configs
@@ -94,8 +95,8 @@ def train_run(request: Request, stop: Stopping) -> None:
         display.say("next: phon generate --temperature 0.7")
         return
     with lock(run.path) if rank == 0 else contextlib.nullcontext():
-        training = set_up(plan, run, accelerator, display, stop)
         display.say(describe(plan, run, accelerator))
+        training = set_up(plan, run, accelerator, display, stop)
         stop.is_training = True
         train(training)
         stop.is_training = False
@@ -232,7 +233,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, stop: Stopp
         validation=Rows(plan.held_out, validation, plan.contract.pad) if validation.n_rows else None,
         accelerator=accelerator,
         model=model,
-        forward=torch.compile(wrapped) if compiles(plan, accelerator)[0] else wrapped,
+        forward=compiled(wrapped, plan, display.say) if compiles(plan, accelerator)[0] else wrapped,
         wrapped=wrapped,
         optimizer=optimizer,
         state=state,
@@ -254,6 +255,21 @@ def compiles(plan: Plan, accelerator: Any) -> tuple[bool, str]:
     flops = plan.shape.flops_per_token * work.rows_per_step * plan.shape.seq_len * work.max_steps
     expected_s = device.estimate_s(flops / accelerator.num_processes, accelerator.device, plan.precision)
     return device.decide_compile(plan.config.train, expected_s)
+
+
+def compiled(wrapped: torch.nn.Module, plan: Plan, say: Callable[[str], None]) -> Callable[[Tensor, Tensor], Tensor]:
+    """The step compiled and tried once, or as it was where the compiler fails, which is said."""
+    forward: Callable[[Tensor, Tensor], Tensor] = torch.compile(wrapped)
+    on = next(wrapped.parameters()).device
+    ids = torch.zeros(plan.work.micro_batch, plan.shape.seq_len, dtype=torch.int64, device=on)
+    say("compiling the step: up to a minute the first time")
+    try:
+        torch.autograd.backward(forward(ids, ids))
+    except Exception as error:  # no C++ compiler, a card too old: whatever it is, training can go on without
+        say(f"compile: failed ({str(error).strip().splitlines()[0][:120]}); training goes on without")
+        forward = wrapped
+    wrapped.zero_grad()
+    return forward
 
 
 def describe(plan: Plan, run: Run, accelerator: Any) -> str:

@@ -259,6 +259,21 @@ def test_with_no_config_one_that_fits_is_chosen_and_explained(workspace: Path) -
     assert "compile: no, a run of about" in said
 
 
+def test_a_step_that_cannot_be_compiled_is_trained_as_it_is(workspace: Path, left_alone: Path) -> None:
+    env = {"CXX": "/nonexistent/c++", "TORCHINDUCTOR_CACHE_DIR": str(workspace / "cache")}
+    said = trained(workspace, *TOY, "train.compile=always", env=env)
+    assert "compile: failed (" in said
+    assert losses(workspace) == losses(left_alone)
+
+
+def test_the_log_has_samples_at_four_temperatures(workspace: Path) -> None:
+    trained(workspace, *TOY, "train.max_steps=2", "log.sample_every=2", "log.n_samples=2")
+    drawn = [record for record in log(workspace) if "samples" in record]
+    assert [record["temperature"] for record in drawn] == [0.5, 0.7, 1.0, 1.3]
+    for record in drawn:
+        assert record["valid"] == sum(sample["valid"] for sample in record["samples"]) / 2
+
+
 @pytest.fixture
 def busy(workspace: Path) -> Iterator[Path]:
     """A workspace in whose run another process trains."""

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -17,11 +18,11 @@ SHAPE = Shape(vocab_size=32, seq_len=8, n_layer=1, n_head=2, n_embd=8, n_inner=3
 class Kept:
     """A model, its optimizer and a folder of checkpoints."""
 
-    def __init__(self, folder: Path, seed: int = 0) -> None:
+    def __init__(self, folder: Path, seed: int = 0, optimizer: Literal["adamw", "muon"] = "adamw") -> None:
         self.folder = folder
         self.model = GPT2(SHAPE)
         self.model.initialise(torch.Generator().manual_seed(seed))
-        self.optimizer = build_optimizer(self.model, OptimConfig())
+        self.optimizer = build_optimizer(self.model, OptimConfig(name=optimizer))
         self.said: list[str] = []
 
     def step(self) -> None:
@@ -49,12 +50,15 @@ def weights(kept: Kept) -> list[torch.Tensor]:
     return [p.detach().clone() for p in kept.model.parameters()]
 
 
-def test_going_on_from_a_checkpoint_is_the_same_as_going_on(tmp_path: Path) -> None:
-    straight = Kept(tmp_path)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_going_on_from_a_checkpoint_is_the_same_as_going_on(
+    tmp_path: Path, optimizer: Literal["adamw", "muon"]
+) -> None:
+    straight = Kept(tmp_path, optimizer=optimizer)
     straight.step()
     straight.save(1)
     straight.step()
-    other = Kept(tmp_path, seed=5)
+    other = Kept(tmp_path, seed=5, optimizer=optimizer)
     path = other.newest()
     assert path
     assert other.load(path) == State(1, 8)

@@ -71,9 +71,13 @@ def test_any_number_of_processes_takes_the_same_steps(shards: Shards) -> None:
 
 
 def test_a_row_is_as_long_as_the_documents_ask(shards: Shards) -> None:
-    assert choose_seq_len(shards.lengths) == 128
-    assert choose_seq_len(np.array([5, 6])) == 64
-    assert choose_seq_len(np.array([9_000])) == 1024
+    assert choose_seq_len(shards.lengths, 256) == 192
+    assert choose_seq_len(np.array([5, 6]), 256) == 64
+    assert choose_seq_len(np.array([9_000]), 256) == 1024
+    # One document of 500 predictions in a row of 512, or two in 1,024: the shorter row.
+    assert choose_seq_len(np.full(100, 501), 256) == 512
+    # A few of 640 want rows of 640, a fifth of which would be empty: two documents in 1,024 are cheaper.
+    assert choose_seq_len(np.array([501] * 95 + [641] * 5), 256) == 1024
 
 
 def test_the_config_is_chosen_by_the_corpus() -> None:
