@@ -46,7 +46,7 @@ demo: .venv/ready  ## train a tiny model on samples/corpus and print ten samples
 		'Your own text:         .venv/bin/phon prepare FOLDER, then the other three commands in the same way'
 
 test: check  ## lint, types, import rules, and every test
-	@$(BIN)/python -m pytest --durations=15
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
 
 check: .venv/ready  ## lint, format, types and import rules alone
 	$(BIN)/ruff check
@@ -59,7 +59,7 @@ fmt: .venv/ready  ## format the code and mend what lint can mend
 	$(BIN)/ruff format
 
 bench: .venv/ready  ## run each script of benchmarks/ in turn
-	@for script in benchmarks/*.py; do $(call run,$(BIN)/python $$script) || exit; done
+	@failed=0; for script in benchmarks/*.py; do $(call run,$(BIN)/python $$script) || failed=1; done; exit $$failed
 
 constraints:  ## make constraints.txt anew, from the newest versions that pyproject.toml allows
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && $(PYTHON) -m venv "$$new" \

@@ -10,6 +10,7 @@ from statistics import median
 
 import torch
 
+from benchmarks.machine import describe
 from train.contract import Contract
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape, hf_config
@@ -71,10 +72,11 @@ def main() -> None:
 
     model = GPT2(SHAPE)
     model.initialise(torch.Generator().manual_seed(0))
+    print(f"{describe()}\n")
     print(
         f"Sampling {N_NEW} tokens from a {len(PROMPT)}-token prompt: {SHAPE.n_layer} layers, width {SHAPE.n_embd}, "
-        f"vocabulary {SHAPE.vocab_size}, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.threads} thread(s),"
-        f" torch {torch.__version__}; medians of {rounds} interleaved rounds.\n"
+        f"vocabulary {SHAPE.vocab_size}, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.threads} "
+        f"thread(s); medians of {rounds} interleaved rounds.\n"
     )
     print("| batch | transformers tok/s | phon tok/s | ratio | ratio of CPU time |")
     print("|---|---|---|---|---|")

@@ -8,6 +8,7 @@ Example: python benchmarks/train_step.py --quick
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import tempfile
@@ -17,6 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from benchmarks.machine import describe
 
 V, T, B = 8192, 256, 8
 L, H, C = 4, 4, 256
@@ -88,7 +91,7 @@ def trainer(place: Path, step: Turn, tuned: bool) -> None:
 
     options: dict[str, Any] = {"bf16": True, "torch_compile": True} if tuned else {}
     arguments = TrainingArguments(
-        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=B, max_steps=100_000, learning_rate=LR,
+        output_dir=str(place / "trainer"), per_device_train_batch_size=B, max_steps=100_000, learning_rate=LR,
         warmup_steps=WARMUP, save_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True, logging_steps=10,
         **options,
     )  # fmt: skip
@@ -103,7 +106,7 @@ def accelerate(place: Path, step: Turn) -> None:
 
     source = rows(place)
     accelerator = Accelerator(mixed_precision="bf16", cpu=True)
-    model = torch.compile(hf_model("eager"))
+    model: Any = torch.compile(hf_model("eager"))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100_000)
     model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
@@ -118,8 +121,8 @@ def accelerate(place: Path, step: Turn) -> None:
         step()
 
 
-def ours(place: Path, step: Turn, compile: str) -> None:
-    """phon, as `accelerate launch train/run.py` runs it."""
+def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw") -> None:
+    """phon, as `accelerate launch train/run.py` runs it; by default with the optimizer of the others."""
     from train import log, session
 
     class Waiting(log.Display):
@@ -135,12 +138,13 @@ def ours(place: Path, step: Turn, compile: str) -> None:
         def __call__(self) -> bool:
             return False
 
-    session.Display = Waiting  # type: ignore[misc]
+    session.Display = Waiting  # type: ignore[attr-defined]
     settings = (
         f"model.n_layer={L}", f"model.n_head={H}", f"model.n_embd={C}", "model.dropout=0", f"data.seq_len={T}",
         "data.packing=stream", f"train.global_batch={B * T}", f"train.micro_batch={B}", "train.max_steps=100000",
-        f"optim.lr={LR}", f"optim.warmup_steps={WARMUP}", "log.log_every=1", "log.eval_every=0", "log.sample_every=0",
-        "log.save_every=0", f"train.compile={compile}", f"log.name=bench-{compile}",
+        f"optim.name={optimizer}", f"optim.lr={LR}", f"optim.warmup_steps={WARMUP}", "log.log_every=1",
+        "log.eval_every=0", "log.sample_every=0", "log.save_every=0", f"train.compile={compile}",
+        f"log.name=bench-{compile}-{optimizer}",
     )  # fmt: skip
     session.train_run(session.Request("tiny", "never", str(place), settings), Never())
 
@@ -150,7 +154,8 @@ CONTENDERS: dict[str, Callable[[Path, Turn], None]] = {
     "transformers Trainer, bf16 + compile + fused": lambda place, step: trainer(place, step, tuned=True),
     "Accelerate loop, bf16 + compile + fused, eager attention": accelerate,
     "phon, not compiled (short runs)": lambda place, step: ours(place, step, "never"),
-    "phon, defaults (long runs compile)": lambda place, step: ours(place, step, "auto"),
+    "phon, compiled (long runs)": lambda place, step: ours(place, step, "auto"),
+    "phon, compiled, Muon in place of AdamW": lambda place, step: ours(place, step, "auto", "muon"),
 }
 
 
@@ -167,25 +172,24 @@ def make_shards(place: Path) -> None:
     """A workspace of random tokens, as `phon tokenizer` would leave one."""
     import numpy as np
 
-    from train.contract import Contract
+    from train.contract import BOS, EOS, PAD, Contract
     from train.files import sha256_file, write_text
     from train.manifest import Manifest, describe_files
     from train.shards import ShardWriter
 
     tokenizer, shards = place / "data" / "tokenizer", place / "data" / "shards"
-    vocabulary = {f"<{i}>": i for i in range(V)}
-    import json
-
+    tokens = [BOS, EOS, PAD, *(f"<{i}>" for i in range(3, V))]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
     model = {"type": "BPE", "vocab": vocabulary, "merges": []}
     write_text(tokenizer / "tokenizer.json", json.dumps({"version": "1.0", "model": model}))
     write_text(tokenizer / "tokenizer_config.json", "{}")
     digest = sha256_file(tokenizer / "tokenizer.json")
     Contract({"name": "text"}, V, 0, 1, 2, {"": [0]}, {"": 1}, digest).write(tokenizer)
-    files = {}
+    files: dict[str, dict[str, Any]] = {}
     for split, n in (("train", 400_000), ("validation", 2_000)):
         writer = ShardWriter(shards / split, vocab_size=V)
-        tokens = np.random.default_rng(0).integers(3, V, n)
-        writer.add(tokens, np.array([n]), np.array([n]), [""])
+        ids = np.random.default_rng(0).integers(3, V, n)
+        writer.add(ids, np.array([n]), np.array([n]), [""])
         names = writer.close()
         files |= {f"{split}/{k}": v for k, v in describe_files(shards / split, names).items()}
     Manifest("pack", [], {}, {}, {"tokenizer_sha256": digest, "vocab_size": V}, files).write(shards)
@@ -215,28 +219,30 @@ def main() -> None:
     options = parser.parse_args()
     n_rounds, n_steps = (2, 3) if options.quick else (options.rounds, options.steps)
     import torch
-    from benchmarks.machine import describe
 
     torch.set_num_threads(options.threads)
     print(describe())
-    place = Path(tempfile.mkdtemp(prefix="phon-bench-"))
-    make_shards(place)
-    context = multiprocessing.get_context("spawn")
-    pipes = {}
-    for name in CONTENDERS:
-        pipe, end = context.Pipe()
-        process = context.Process(target=compete, args=(name, place, end, options.threads), daemon=True)
-        process.start()
-        pipe.send(3)  # warm up: compiles, allocates
-        pipe.recv()
-        pipes[name] = pipe
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
-    for _ in range(n_rounds):
-        for name, pipe in pipes.items():
-            pipe.send(n_steps)
-            seen[name].append(pipe.recv())
-    for pipe in pipes.values():
-        pipe.send(0)
+    # Should one contender fail, the others still write while the folder is taken away.
+    with tempfile.TemporaryDirectory(prefix="phon-bench-", ignore_cleanup_errors=True) as place:
+        make_shards(Path(place))
+        context = multiprocessing.get_context("spawn")
+        running = {}
+        for name in CONTENDERS:
+            pipe, end = context.Pipe()
+            process = context.Process(target=compete, args=(name, Path(place), end, options.threads), daemon=True)
+            process.start()
+            end.close()  # so that waiting for a contender that failed ends in an error
+            pipe.send(3)  # warm up: compiles, allocates
+            pipe.recv()
+            running[name] = pipe, process
+        for _ in range(n_rounds):
+            for name, (pipe, _) in running.items():
+                pipe.send(n_steps)
+                seen[name].append(pipe.recv())
+        for pipe, process in running.values():
+            pipe.send(0)
+            process.join()
     rate = {name: n_steps * B * T / median(cpu for cpu, _ in figures) for name, figures in seen.items()}
     clock = {name: n_steps * B * T / median(wall for _, wall in figures) for name, figures in seen.items()}
     top, base = ceiling(), rate["transformers Trainer, defaults"]

@@ -131,9 +131,11 @@ def samples(
     import torch  # takes seconds, as do the two below
 
     from train.export import read_model
+    from train.folder import check_model
     from train.generate import generate
     from train.score import judge
 
+    check_model(source.folder)
     model, contract, tokenizer = read_model(source.folder)
     notation = load_notation(contract.notation)
     text = read_prompt(notation, prompt, prompt_phones)

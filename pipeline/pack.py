@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.options import json_option, workspace_option
 from pipeline.parts import read_tables
 from pipeline.pretoken import word_separator
+from pipeline.split import Split
 from train.contract import Contract
 from train.files import lock, remove, remove_asides, sha256_file, sync_folder
 from train.manifest import NAME as MANIFEST
@@ -103,11 +104,9 @@ def require_text(workspace: Workspace) -> Manifest:
 
 def read_splits(workspace: Workspace, text: Manifest, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
     """The documents in order, in tables of one split each."""
-    validation = text.counts["validation"]
-    held_out = pa.array(validation["ids"], pa.string())
+    chosen_split = Split(**text.counts["validation"])
     for table in read_tables(workspace.text, sorted({*columns, "id", "split_key"})):
-        keys = table.column("split_key").to_numpy()
-        is_validation = (keys < validation["below"]) | pc.is_in(table.column("id"), value_set=held_out).to_numpy()
+        is_validation = chosen_split.is_validation(table)
         for split, chosen in zip(SPLITS, (~is_validation, is_validation), strict=True):
             if chosen.any():
                 yield split, table.select(columns).filter(pa.array(chosen)).combine_chunks()

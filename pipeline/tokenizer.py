@@ -128,12 +128,13 @@ def _train(workspace: Workspace, text: Manifest, vocab_size: int | None, report:
 def choose_vocab_size(words: int, least: int) -> tuple[int, str]:
     """A vocabulary size for a corpus of so many words, and why.
 
-    It grows with the square root of the corpus, as the number of distinct words does (Heaps' law), so that a token
-    is seen often enough to be learned whatever the size.
+    It grows with the cube root of the corpus, as measured: of the sizes tried on 35,000 and on 700,000 words,
+    those near 100 times the root gave the fewest bits per byte in equal time, and the most valid samples, since most
+    words are then one token.
     """
-    by_size = 64 * round(5 * math.sqrt(words) / 64)
+    by_size = 64 * round(100 * math.cbrt(words) / 64)
     chosen = max(min(max(by_size, SMALLEST), LARGEST), 64 * math.ceil(least / 64))
-    return chosen, f"about 5 times the square root of {words:,} training words, within {SMALLEST:,} and {LARGEST:,}"
+    return chosen, f"about 100 times the cube root of {words:,} training words, within {SMALLEST:,} and {LARGEST:,}"
 
 
 def count_symbols(chunks: Mapping[str, int], symbols: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Checkpoints: written aside, hashed, renamed; `LATEST` moved last; the last two kept; verified before use."""
+"""Checkpoints: written aside, hashed, renamed; `LATEST` moved last; the last two and the best kept; verified."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from train.average import Average
 from train.errors import TrainError
 from train.files import (
     ASIDE,
@@ -24,6 +25,7 @@ from train.manifest import digest
 
 KEPT = 2
 STATE, OPTIMIZER, WEIGHTS, LATEST = "state.json", "optim.safetensors", "model.safetensors", "LATEST"
+RAW = "raw"  # a weight beside its average
 
 
 @dataclass
@@ -33,7 +35,17 @@ class State:
     step: int = 0  # optimizer steps taken
     tokens: int = 0  # targets learned from
     looked: int = 0  # the last step whose validation and samples are in the log
+    best: float = 0.0  # fewest bits per byte of the validation split, once there was one
+    best_step: int = 0  # where; 0 before the first
+    stale: int = 0  # measurements since then
     scaler: dict[str, Any] = field(default_factory=dict)  # fp16's loss scale
+
+    def judge(self, bits_per_byte: float) -> None:
+        """Take note of a measurement at this step."""
+        if not self.best_step or bits_per_byte < self.best:
+            self.best, self.best_step, self.stale = bits_per_byte, self.step, 0
+        else:
+            self.stale += 1
 
 
 def save(
@@ -42,19 +54,24 @@ def save(
     write_model: Callable[[Path], None],
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    average: Average | None = None,
 ) -> Path:
-    """Write `step-...` into `folder`, then point `LATEST` at it, then let the oldest go.
+    """Write `step-...` into `folder`, then point `LATEST` at it, then let the oldest go, but never the best.
 
     Args:
         write_model: Writes the weights as a model folder, so that a checkpoint can be sampled from.
         model: Names the optimizer's tensors.
+        average: If there is one, `write_model` writes it, and the weights themselves go beside the optimizer's state.
     """
-    final = folder / f"step-{state.step:08d}"
+    final = folder / name(state.step)
     aside = folder / f"{ASIDE}{final.name}"
     remove(aside)
     aside.mkdir(parents=True)
     write_model(aside)
-    write_tensors(aside / OPTIMIZER, optimizer_tensors(model, optimizer))
+    tensors = optimizer_tensors(model, optimizer)
+    if average:
+        tensors |= {f"{key}/{RAW}": p.detach().cpu().contiguous() for key, p in model.named_parameters()}
+    write_tensors(aside / OPTIMIZER, tensors)
     names = sorted(path.name for path in aside.iterdir())
     hashes = {name: sha256_file(aside / name) for name in names}
     facts = {"format": 1, "state": asdict(state), "sha256": hashes}
@@ -62,8 +79,14 @@ def save(
     replace_folder(aside, final)
     write_text(folder / LATEST, final.name)
     for old in complete(folder)[:-KEPT]:
-        remove(old)
+        if old.name != name(state.best_step):
+            remove(old)
     return final
+
+
+def name(step: int) -> str:
+    """The folder of a step's checkpoint."""
+    return f"step-{step:08d}"
 
 
 def complete(folder: Path) -> list[Path]:
@@ -115,14 +138,41 @@ def damage(path: Path) -> str | None:
 
 
 def load(
-    path: Path, load_weights: Callable[[dict[str, Tensor]], None], model: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    load_weights: Callable[[dict[str, Tensor]], None],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Average | None = None,
 ) -> State:
     """Bring model and optimizer to what `save` wrote into `path`, which `newest` found whole."""
     from safetensors.torch import load_file
 
     load_weights(load_file(path / WEIGHTS))
+    if average:
+        average.take()
     load_optimizer(model, optimizer, load_file(path / OPTIMIZER))
-    return State(**read_json(path / STATE)["state"])
+    state = State(**read_json(path / STATE)["state"])
+    if not (path.parent / name(state.best_step)).is_dir():  # gone for a better one, which was damaged
+        state.best_step = state.stale = 0
+    return state
+
+
+def load_best(folder: Path, state: State, load_weights: Callable[[dict[str, Tensor]], None]) -> None:
+    """Take the weights of the best step.
+
+    Raises:
+        TrainError: its checkpoint is gone or damaged.
+    """
+    from safetensors.torch import load_file
+
+    path = folder / name(state.best_step)
+    problem = damage(path)
+    if problem:
+        raise TrainError(
+            f"{path}, the best of the run, cannot be read: {problem}",
+            hint="pass --resume never to train again",
+        )
+    load_weights(load_file(path / WEIGHTS))
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -140,5 +190,7 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: 
     for full, value in tensors.items():
         name, _, key = full.rpartition("/")
         p = by_name[name]
-        # A fused optimizer keeps its step count beside the parameter.
-        optimizer.state[p][key] = value.to(p.device, copy=True)
+        if key == RAW:
+            p.data.copy_(value)
+        else:  # a fused optimizer keeps its step count beside the parameter
+            optimizer.state[p][key] = value.to(p.device, copy=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from train import laws
 from train.config import Config
 from train.data import Schedule, pack_rows
 from train.errors import TrainError
@@ -47,7 +48,14 @@ def shape_of(config: Config, vocab_size: int, seq_len: int) -> Shape:
     """The network that a config describes, for a vocabulary."""
     m = config.model
     return Shape(
-        vocab_size, seq_len, m.n_layer, m.n_head, m.n_embd, m.n_inner or 4 * m.n_embd, m.dropout, m.attn_dropout
+        vocab_size,
+        seq_len,
+        m.n_layer,
+        m.n_head,
+        m.n_embd,
+        m.n_inner or 4 * m.n_embd,
+        0.0 if m.dropout == "auto" else m.dropout,
+        m.attn_dropout,
     )
 
 
@@ -76,16 +84,17 @@ def choose_seq_len(lengths: np.ndarray, n_embd: int) -> int:
 class Work:
     """What a run does, worked out: every process comes to the same."""
 
-    config: Config  # resolved: seq_len and max_steps are numbers
+    config: Config  # resolved: nothing is "auto" that this module chooses
     packing: Packing
     schedule: Schedule
     micro_batch: int
     rows_per_step: int
     max_steps: int
+    notes: tuple[str, ...]  # what was chosen, and why
 
 
-def work_out(config: Config, train: Shards, *, world: int) -> Work:
-    """Rows, batches and steps of a run.
+def work_out(config: Config, train: Shards, vocab_size: int, *, world: int) -> Work:
+    """Rows, batches, steps and the optimizer's settings of a run.
 
     Raises:
         TrainError: the batch cannot be shared out among the processes.
@@ -94,8 +103,50 @@ def work_out(config: Config, train: Shards, *, world: int) -> Work:
     if seq_len == "auto":
         seq_len = choose_seq_len(train.lengths, config.model.n_embd)
     packing = pack_rows(train, config.data.packing, seq_len)
-    micro_batch = config.train.micro_batch
-    rows_per_step = micro_batch * max(1, round(config.train.global_batch / (seq_len * micro_batch)))
+    shape = shape_of(config, vocab_size, seq_len)
+    chosen: dict[str, laws.Rule] = {}
+    steps, epochs = config.train.max_steps, config.train.epochs
+
+    batch: float | str = config.train.global_batch
+    if batch == "auto":
+        rule = laws.batch(shape, epochs * packing.n_predictions) if epochs else laws.batch_for_steps(shape, steps or 1)
+        chosen["train.global_batch"] = rule
+        batch = rule.value
+    micro_batch, rows_per_step = share_out(float(batch), seq_len, config.train.micro_batch, world)
+    schedule = Schedule(packing, rows_per_step=rows_per_step, seed=config.train.seed)
+    max_steps = steps or max(1, math.ceil((epochs or 1) * packing.n_rows / rows_per_step))
+    passes = schedule.epoch(max_steps)
+
+    if config.optim.lr == "auto":
+        chosen["optim.lr"] = laws.learning_rate(shape, passes * packing.n_predictions)
+    warmup = config.optim.warmup_steps
+    if warmup == "auto":
+        chosen["optim.warmup_steps"] = laws.warmup_steps(max_steps)
+    if config.optim.weight_decay == "auto":
+        chosen["optim.weight_decay"] = laws.weight_decay(passes)
+    if config.model.dropout == "auto":
+        chosen["model.dropout"] = laws.dropout(passes)
+    resolved = config.with_values(
+        {key: rule.value for key, rule in chosen.items()}
+        | ({} if warmup == "auto" else {"optim.warmup_steps": min(warmup, max_steps // 10)})
+        | {
+            "data.seq_len": seq_len,
+            "train.global_batch": rows_per_step * seq_len,
+            "train.max_steps": max_steps,
+            "train.epochs": None,
+        }
+    )
+    notes = tuple(f"{key} = {rule.value:g}: {rule.why}" for key, rule in chosen.items())
+    return Work(resolved, packing, schedule, micro_batch, rows_per_step, max_steps, notes)
+
+
+def share_out(batch: float, seq_len: int, micro_batch: int, world: int) -> tuple[int, int]:
+    """Rows of a micro-step and of a step, so that a step holds about `batch` tokens and each process as much.
+
+    Raises:
+        TrainError: the step's rows cannot be shared out among the processes.
+    """
+    rows_per_step = micro_batch * max(1, round(batch / (seq_len * micro_batch)))
     if rows_per_step % world:
         raise TrainError(
             f"a step of {rows_per_step} rows cannot be shared out among {world} processes",
@@ -103,17 +154,4 @@ def work_out(config: Config, train: Shards, *, world: int) -> Work:
         )
     while rows_per_step % (micro_batch * world):
         micro_batch -= 1
-    schedule = Schedule(packing, rows_per_step=rows_per_step, seed=config.train.seed)
-    max_steps = config.train.max_steps
-    if max_steps is None:
-        assert config.train.epochs is not None
-        max_steps = max(1, math.ceil(config.train.epochs * packing.n_rows / rows_per_step))
-    warmup = min(config.optim.warmup_steps, max_steps // 10)
-    resolved = config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"seq_len": seq_len}),
-            "train": config.train.model_copy(update={"max_steps": max_steps, "epochs": None}),
-            "optim": config.optim.model_copy(update={"warmup_steps": warmup}),
-        }
-    )
-    return Work(resolved, packing, schedule, micro_batch, rows_per_step, max_steps)
+    return micro_batch, rows_per_step

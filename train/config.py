@@ -2,9 +2,9 @@
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -27,6 +27,16 @@ ELSEWHERE = {  # what other trainers call our keys
 FOLDER = Path(__file__).resolve().parent.parent / "configs"
 
 
+Auto = Literal["auto"]  # a setting that train.choose resolves, from the corpus and published laws
+Value = TypeVar("Value")
+
+
+def known(value: Value | Auto) -> Value:
+    """A setting of a resolved config."""
+    assert value != "auto"
+    return value
+
+
 class Settings(BaseModel):
     """A section: its values never change, and it knows its keys."""
 
@@ -41,7 +51,7 @@ class ModelConfig(Settings):
     n_head: int = Field(4, gt=0)
     n_embd: int = Field(256, gt=0)  # residual width, shared out evenly among the heads
     n_inner: int | None = Field(None, gt=0)  # width of the feed-forward layer; 4 n_embd if not given
-    dropout: float = Field(0.0, ge=0, lt=1)  # after the embedding and in each residual branch
+    dropout: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"  # after the embedding and in each residual branch
     attn_dropout: float = Field(0.0, ge=0, lt=1)  # on attention's shares; on a CPU it doubles the time of a step
     published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
 
@@ -59,7 +69,7 @@ class ModelConfig(Settings):
 class DataConfig(Settings):
     """How tokens become rows."""
 
-    seq_len: int | Literal["auto"] = "auto"  # tokens a row; auto: what holds the documents at least cost, up to 1,024
+    seq_len: int | Auto = "auto"  # tokens a row; auto: what holds the documents at least cost, up to 1,024
     packing: Literal["best-fit", "stream"] = "best-fit"
 
     @model_validator(mode="after")
@@ -75,8 +85,10 @@ class TrainConfig(Settings):
 
     max_steps: int | None = Field(None, gt=0)  # give this or epochs
     epochs: float | None = Field(None, gt=0)
-    global_batch: int = Field(16384, gt=0)  # tokens an optimizer step, whatever the number of processes
+    global_batch: Annotated[int, Field(gt=0)] | Auto = "auto"  # tokens a step, whatever the number of processes
     micro_batch: int = Field(8, gt=0)  # rows a forward and backward pass on each device
+    keep: Literal["best", "last"] = "best"  # which weights model/ gets; best: fewest bits per byte in validation
+    patience: int = Field(5, ge=0)  # measurements without a new best that end the run; 0: never
     seed: int = Field(17, ge=0)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: Literal["auto", "always", "never"] = "auto"
@@ -97,16 +109,17 @@ class OptimConfig(Settings):
     """The optimizer and its schedule."""
 
     name: Literal["adamw", "muon"] = "adamw"  # muon: on the matrices, with AdamW on norms, biases and embeddings
-    lr: float = Field(1e-3, gt=0)  # at its peak
+    lr: Annotated[float, Field(gt=0)] | Auto = "auto"  # at its peak
     min_lr: float = Field(0.0, ge=0)  # at the end of cosine or decay
-    warmup_steps: int = Field(100, ge=0)
+    warmup_steps: Annotated[int, Field(ge=0)] | Auto = "auto"
     schedule: Literal["cosine", "constant", "warmup-stable-decay"] = "cosine"
     decay_fraction: float = Field(0.2, gt=0, le=1)  # of the steps, for warmup-stable-decay
-    weight_decay: float = Field(0.1, ge=0)  # not on norms, biases and embeddings
+    weight_decay: Annotated[float, Field(ge=0)] | Auto = "auto"  # not on norms, biases and embeddings
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.95, ge=0, lt=1)
     eps: float = Field(1e-8, gt=0)
     momentum: float = Field(0.95, ge=0, lt=1)  # Muon's
+    ema: float = Field(0.0, ge=0, lt=1)  # decay of a moving average of the weights, to be measured and kept; 0: none
     grad_clip: float = Field(1.0, ge=0)  # largest norm of the gradient; 0 for none
 
 
@@ -130,6 +143,14 @@ class Config(Settings):
     train: TrainConfig = TrainConfig(max_steps=1000)
     optim: OptimConfig = OptimConfig()
     log: LogConfig = LogConfig()
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """The same with other values for some keys, named as in `optim.lr`."""
+        dumped = self.model_dump()
+        for name, value in values.items():
+            section, _, key = name.partition(".")
+            dumped[section][key] = value
+        return type(self)(**dumped)
 
 
 def neighbours(n_embd: int, n_head: int) -> str:

@@ -29,11 +29,16 @@ class Rows:
     packing: Packing
     pad: int
 
-    def read(self, rows: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Tokens and targets, each (len(rows), seq_len); room that holds nothing is `pad` and `IGNORE`."""
+    def read(self, rows: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+        """Tokens, targets and, where rows are shared, positions: what a model's `forward` takes.
+
+        Each is (len(rows), seq_len). Room that holds nothing is `pad` and `IGNORE`. A position counts from the start
+        of its piece, so that a document in any place of a row has the positions that a sample will have.
+        """
         p = self.packing
         tokens = np.full((len(rows), p.seq_len), self.pad, np.int64)
         targets = np.full((len(rows), p.seq_len), IGNORE, np.int64)
+        positions = np.tile(np.arange(p.seq_len), (len(rows), 1))
         for i, row in enumerate(rows):
             at = 0
             for piece in range(int(p.rows[row]), int(p.rows[row + 1])):
@@ -41,8 +46,10 @@ class Rows:
                 ids = self.shards.read(start, start + length + 1)
                 tokens[i, at : at + length] = ids[:-1]
                 targets[i, at : at + length] = ids[1:]
+                positions[i, at:] -= positions[i, at]
                 at += length
-        return tokens, targets
+            positions[i, at:] -= positions[i, at:][:1]
+        return (tokens, targets, positions) if p.is_shared else (tokens, targets)
 
 
 class Schedule:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train import checkpoint
 from train.config import Config, to_toml
 from train.errors import TrainError
 from train.files import ASIDE, LOCK, read_json, write_json, write_text
-from train.manifest import Manifest
+from train.manifest import NAME, Manifest
 
 CONFIG, FACTS, LATEST = "config.toml", "run.json", "LATEST"
 STAGE = "train"
@@ -91,6 +92,27 @@ def check_name(name: str) -> str:
     if not re.fullmatch(r"[\w][\w.+-]*", name):
         raise TrainError(f"log.name = {name!r} cannot be a folder", hint="use letters, digits, '-', '_' and '.'")
     return name
+
+
+def check_model(model: Path) -> None:
+    """Refuse a model folder or checkpoint that is not as its run wrote it; one that came alone is taken as it is.
+
+    Raises:
+        TrainError: a file is missing or damaged.
+    """
+    run = model.parent
+    if (model / checkpoint.STATE).is_file():
+        problem = checkpoint.damage(model)
+        if problem:
+            raise TrainError(f"{model}: {problem}", hint="pass --run with another checkpoint, or train again")
+        return
+    manifest = Manifest.read(run)
+    if manifest and manifest.stage == STAGE:
+        problem = manifest.damage(run, f"{model.name}/")
+        if problem:
+            raise TrainError(
+                problem, hint=f"delete {run / NAME} and train again: the model is made anew from its last checkpoint"
+            )
 
 
 def _is_beginning(name: str) -> bool:

@@ -86,18 +86,22 @@ class Attention(nn.Module):
         q, k, v = self.c_attn(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
         return q, k, v
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) to (B, T, C); position t sees 0 to t."""
+    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+        """(B, T, C) to (B, T, C); position t sees 0 to t, and of these what `seen` says, (B, 1, T, T) of bool."""
         B, T, C = x.shape
         q, k, v = self.heads(x)
         p = self.dropout if self.training else 0.0
         if q.device.type == "cpu" and q.dtype is torch.bfloat16 and T <= EXPLICIT_UP_TO:
             scores = (q @ k.transpose(2, 3)) * (1.0 / math.sqrt(q.shape[-1]))
-            future = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
-            shares = F.softmax(scores.masked_fill(future, float("-inf")), dim=-1, dtype=torch.float32)
+            if seen is None:
+                seen = torch.ones(T, T, dtype=torch.bool, device=q.device).tril()
+            shares = F.softmax(scores.masked_fill(~seen, float("-inf")), dim=-1, dtype=torch.float32)
             mixed = F.dropout(shares, p).to(q.dtype) @ v
-        else:
+        elif seen is None:
             mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+        else:
+            bias = torch.zeros_like(seen, dtype=q.dtype).masked_fill(~seen, float("-inf"))  # faster than bool on CPU
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
         return out
 
@@ -143,9 +147,9 @@ class Block(nn.Module):
         self.mlp = FeedForward(shape)
         self.drop = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
-        x = x + self.drop(self.attn(self.ln_1(x)))
+    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+        """(B, T, C) to (B, T, C); `seen` as in `Attention`."""
+        x = x + self.drop(self.attn(self.ln_1(x), seen))
         out: Tensor = x + self.drop(self.mlp(self.ln_2(x)))
         return out
 
@@ -180,16 +184,24 @@ class GPT2(nn.Module):
                 deviation = 0.02 / math.sqrt(2 * self.shape.n_layer) if "c_proj" in name else 0.02
                 nn.init.normal_(p, 0.0, deviation, generator=generator)
 
-    def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, targets: Tensor, positions: Tensor | None = None) -> Tensor:
         """Sum of the cross-entropy over targets that count, in nats, fp32.
 
         Args:
             tokens: (B, T) ids.
             targets: (B, T) the id after each token, or `IGNORE`.
+            positions: (B, T) where rows hold several pieces: each counts from 0, and sees itself alone.
         """
-        x = self.drop(self.wte(tokens) + self.wpe.weight[: tokens.shape[1]])
+        seen = None
+        if positions is None:
+            place = self.wpe.weight[: tokens.shape[1]]
+        else:
+            place = self.wpe(positions)
+            piece = (positions == 0).cumsum(1)
+            seen = (piece[:, None, :, None] == piece[:, None, None, :]).tril()
+        x = self.drop(self.wte(tokens) + place)
         for block in self.h:
-            x = block(x)
+            x = block(x, seen)
         logits = F.linear(self.ln_f(x), self.wte.weight)  # (B, T, V)
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
 

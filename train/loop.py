@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from train import checkpoint
+from train.average import Average
 from train.checkpoint import State
 from train.choose import Work
+from train.config import known
 from train.data import Rows
 from train.errors import TrainError
 from train.gpt2 import GPT2
@@ -33,12 +35,13 @@ class Training:
     validation: Rows | None
     accelerator: Any  # accelerate.Accelerator
     model: GPT2  # bare
-    forward: Callable[[Tensor, Tensor], Tensor]  # the same as it is trained: wrapped, perhaps compiled
+    forward: Callable[..., Tensor]  # the same as it is trained: wrapped, perhaps compiled
     wrapped: nn.Module
     optimizer: Any
+    average: Average | None
     state: State
     checkpoints: Path
-    write_model: Callable[[Path], None]
+    write_model: Callable[[Path], None]  # of the weights that are measured
     sample: Callable[[float], list[dict[str, Any]]]  # at a temperature, on the main process
     log: Log | None  # None on other processes
     display: Display
@@ -49,6 +52,20 @@ class Training:
     def world(self) -> int:
         """Processes."""
         return int(self.accelerator.num_processes)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are taken, or validation has not improved for as long as the config's patience."""
+        patience = self.work.config.train.patience
+        return self.state.step >= self.work.max_steps or 0 < patience <= self.state.stale
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """In it the model is what is measured, sampled and kept: without dropout, the average if there is one."""
+        self.wrapped.eval()
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            yield
+        self.wrapped.train()
 
     def total(self, x: Tensor) -> Tensor:
         """The sum of a tensor over processes."""
@@ -65,9 +82,9 @@ def train(t: Training) -> None:
     config, clock = t.work.config, Clock()
     t.wrapped.train()
     look(t)  # what a stop put off
-    for step in range(t.state.step, t.work.max_steps):
-        loss, grad_norm, predictions, stopping = optimizer_step(t, step)
-        t.state.step = step + 1
+    while not t.is_over:
+        loss, grad_norm, predictions, stopping = optimizer_step(t, t.state.step)
+        t.state.step += 1
         t.state.tokens += predictions
         clock.count(predictions)
         if due(t, config.log.log_every):
@@ -75,12 +92,17 @@ def train(t: Training) -> None:
         if due(t, config.log.eval_every) or due(t, config.log.sample_every):
             look(t)
             clock.restart()
-        if due(t, config.log.save_every) or stopping:
+        if due(t, config.log.save_every) or t.state.best_step == t.state.step or stopping:
             save(t)
             clock.restart()
         if stopping:
             break
-    is_unfinished = t.state.step < t.work.max_steps or t.state.looked < t.state.step
+    if t.is_over and t.state.step < t.work.max_steps:
+        t.display.say(
+            f"stopped at step {t.state.step:,}: no better than step {t.state.best_step:,} in the last {t.state.stale} "
+            "measurements (train.patience)"
+        )
+    is_unfinished = not t.is_over or t.state.looked < t.state.step
     if is_unfinished and anyone_stopping(t):
         raise TrainError(
             f"interrupted; step {t.state.step:,} of {t.work.max_steps:,} is saved",
@@ -108,11 +130,11 @@ def optimizer_step(t: Training, step: int) -> tuple[float, float, int, bool]:
     mine = range(accelerator.process_index, len(micro_steps), t.world)
     nats = torch.zeros(2, device=accelerator.device)  # loss; requests to stop
     for i in mine:
-        tokens, targets = (torch.from_numpy(a).to(accelerator.device) for a in t.rows.read(micro_steps[i]))
-        if config.model.dropout:
+        batch = [torch.from_numpy(a).to(accelerator.device) for a in t.rows.read(micro_steps[i])]
+        if config.model.dropout or config.model.attn_dropout:
             torch.manual_seed(draw(config.train.seed, step, i))
         with contextlib.nullcontext() if i == mine[-1] else accelerator.no_sync(t.wrapped):
-            loss = t.forward(tokens, targets)
+            loss = t.forward(*batch)
             # Processes average their gradients, so that each counts `world` times its share of the targets.
             accelerator.backward(loss * (t.world / predictions))
         nats[0] += loss.detach()
@@ -124,12 +146,14 @@ def optimizer_step(t: Training, step: int) -> tuple[float, float, int, bool]:
         raise TrainError(
             f"the loss at step {step + 1:,} is {mean}, the gradient's norm {grad_norm}: stopped before it reached "
             "the weights",
-            hint=f"lower optim.lr (now {config.optim.lr:g}); the last checkpoint is whole and stays",
+            hint=f"lower optim.lr (now {known(config.optim.lr):g}); the last checkpoint is whole and stays",
         )
     for group in t.optimizer.param_groups:
         group["lr"] = learning_rate(step, config.optim, t.work.max_steps)
     t.optimizer.step()
     t.optimizer.zero_grad()
+    if t.average:
+        t.average.update(step + 1)
     return mean, grad_norm, predictions, requests > 0
 
 
@@ -162,40 +186,50 @@ def look(t: Training) -> None:
     """Measure on the validation split and sample, if that is due and not done; leaves at once when asked to stop."""
     if not t.state.step or t.state.looked >= t.state.step:
         return
-    records: list[dict[str, Any]] = []
-    t.wrapped.eval()
-    if t.validation and due(t, t.work.config.log.eval_every):
-        result = evaluate(t, t.validation)
-        records.append({"step": t.state.step, **result.record()})
-        line = f"loss {result.loss:.3f} · perplexity {result.perplexity:.2f} · {result.bits_per_byte:.4f} bits per byte"
-        t.display.say(f"step {t.state.step:,} · validation {line}")
-    if t.log and due(t, t.work.config.log.sample_every):
-        for temperature in FORTUNES:
-            if t.is_stopping():
-                break
-            samples = t.sample(temperature)
-            valid = sum(bool(sample["valid"]) for sample in samples)
-            records.append(
-                {"step": t.state.step, "temperature": temperature, "valid": valid / len(samples), "samples": samples}
+    result, samples = None, []
+    with t.measured():
+        if t.validation and due(t, t.work.config.log.eval_every):
+            result = evaluate(t, t.validation)
+            t.display.say(
+                f"step {t.state.step:,} · validation loss {result.loss:.3f} · perplexity {result.perplexity:.2f} · "
+                f"{result.bits_per_byte:.4f} bits per byte"
             )
-            shown = samples[0]["text"][:100]
-            t.display.say(f"  temperature {temperature}: {valid} of {len(samples)} valid · {shown}")
-    t.wrapped.train()
+        if t.log and due(t, t.work.config.log.sample_every):
+            samples = draw_samples(t)
     if anyone_stopping(t):
         return  # not complete: it comes again when the run goes on
     t.state.looked = t.state.step
-    for record in records:
+    if result:
+        t.state.judge(result.bits_per_byte)
+    measured = [{"step": t.state.step, **result.record()}] if result else []
+    for record in [*measured, *samples]:
         if t.log:
             t.log.add(record)
         t.accelerator.log({k: v for k, v in record.items() if isinstance(v, float)}, step=t.state.step)
 
 
+def draw_samples(t: Training) -> list[dict[str, Any]]:
+    """Samples at each temperature, as records of the log; the first of each is shown."""
+    records: list[dict[str, Any]] = []
+    for temperature in FORTUNES:
+        if t.is_stopping():
+            break
+        samples = t.sample(temperature)
+        valid = sum(bool(sample["valid"]) for sample in samples)
+        records.append(
+            {"step": t.state.step, "temperature": temperature, "valid": valid / len(samples), "samples": samples}
+        )
+        shown = samples[0]["text"][:100]
+        t.display.say(f"  temperature {temperature}: {valid} of {len(samples)} valid · {shown}")
+    return records
+
+
 def evaluate(t: Training, rows: Rows) -> Measure:
     """The loss on all of `rows`, by all processes; the model is not compiled for it."""
 
-    def loss_of(tokens: Tensor, targets: Tensor) -> Tensor:
+    def loss_of(*batch: Tensor) -> Tensor:
         with t.accelerator.autocast():
-            summed: Tensor = t.model(tokens, targets)
+            summed: Tensor = t.model(*batch)
         return summed
 
     return measure(
@@ -215,5 +249,5 @@ def save(t: Training) -> None:
     if t.accelerator.scaler is not None:
         t.state.scaler = t.accelerator.scaler.state_dict()
     if t.accelerator.is_main_process:
-        checkpoint.save(t.checkpoints, t.state, t.write_model, t.model, t.optimizer)
+        checkpoint.save(t.checkpoints, t.state, t.write_model, t.model, t.optimizer, t.average)
     t.accelerator.wait_for_everyone()

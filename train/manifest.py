@@ -57,9 +57,11 @@ class Manifest:
                 f"{path} is of another version of phon: {error}", hint=f"delete {folder} and make it again"
             ) from error
 
-    def damage(self, folder: Path) -> str | None:
-        """The first file of `folder` that is not what was written, and how; None when all are whole."""
+    def damage(self, folder: Path, under: str = "") -> str | None:
+        """The first file of `folder`, or of what in it starts with `under`, that is not what was written, and how."""
         for name, facts in sorted(self.files.items()):
+            if not name.startswith(under):
+                continue
             path = folder / name
             if not path.is_file():
                 return f"{path} is missing"

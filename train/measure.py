@@ -52,7 +52,7 @@ def batches(n_rows: int, micro_batch: int, rank: int, world: int) -> Iterator[ra
 
 
 def measure(
-    loss_of: Callable[[Tensor, Tensor], Tensor],
+    loss_of: Callable[..., Tensor],
     rows: Rows,
     *,
     micro_batch: int,
@@ -65,7 +65,7 @@ def measure(
     """The loss of a model on all `rows`, shared out among processes.
 
     Args:
-        loss_of: (tokens, targets) to the sum of the loss; the model in evaluation mode.
+        loss_of: From what `Rows.read` gives to the sum of the loss; the model in evaluation mode.
         total: Adds a tensor up over processes.
         stop: Asked between batches; true ends early (the run is about to be saved and left).
     """
@@ -74,7 +74,7 @@ def measure(
         for ids in batches(rows.packing.n_rows, micro_batch, rank, world):
             if stop():
                 break
-            tokens, targets = (torch.from_numpy(a).to(device) for a in rows.read(ids))
-            nats += loss_of(tokens, targets).double().cpu()
+            batch = (torch.from_numpy(a).to(device) for a in rows.read(ids))
+            nats += loss_of(*batch).double().cpu()
     summed = float(total(nats.to(device) if device.type != "mps" else nats.float().to(device)))
     return Measure(summed, rows.packing.n_predictions, rows.shards.n_bytes)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from train.config import OptimConfig
+from train.config import OptimConfig, known
 from train.errors import TrainError
 from train.muon import Muon
 
@@ -19,17 +19,17 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimi
     if config.name == "muon":
         optimizer = Muon(
             matrices,
-            lr=config.lr,
-            weight_decay=config.weight_decay,
+            lr=known(config.lr),
+            weight_decay=known(config.weight_decay),
             momentum=config.momentum,
             betas=betas,
             eps=config.eps,
         )
         optimizer.add_param_group(plain)
         return optimizer
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, plain]
+    groups = [{"params": matrices, "weight_decay": known(config.weight_decay)}, plain]
     # Fused: five times faster than a loop over parameters on CPU too, and no temporary copies.
-    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=True)
+    return torch.optim.AdamW(groups, lr=known(config.lr), betas=betas, eps=config.eps, fused=True)
 
 
 def check_schedule(config: OptimConfig, max_steps: int) -> None:
@@ -38,13 +38,14 @@ def check_schedule(config: OptimConfig, max_steps: int) -> None:
     Raises:
         TrainError: the warm-up is as long as the run, or the floor is above the peak.
     """
-    if config.warmup_steps >= max_steps:
+    warmup, lr = known(config.warmup_steps), known(config.lr)
+    if warmup >= max_steps:
         raise TrainError(
-            f"optim.warmup_steps = {config.warmup_steps} leaves nothing of a run of {max_steps} steps",
+            f"optim.warmup_steps = {warmup} leaves nothing of a run of {max_steps} steps",
             hint=f"try optim.warmup_steps={max_steps // 50}",
         )
-    if config.min_lr > config.lr:
-        raise TrainError(f"optim.min_lr = {config.min_lr} is above optim.lr = {config.lr}", hint="lower it")
+    if config.min_lr > lr:
+        raise TrainError(f"optim.min_lr = {config.min_lr} is above optim.lr = {lr}", hint="lower it")
 
 
 def learning_rate(step: int, config: OptimConfig, max_steps: int) -> float:
@@ -57,14 +58,15 @@ def learning_rate(step: int, config: OptimConfig, max_steps: int) -> float:
     Source: cosine: Loshchilov and Hutter 2017, eq. 5, without restarts; warmup-stable-decay, here with a linear
         decay: Hu et al. 2024 (MiniCPM); the warm-up is ours.
     """
-    if step < config.warmup_steps:
-        return config.lr * (step + 1) / config.warmup_steps
+    warmup, lr = known(config.warmup_steps), known(config.lr)
+    if step < warmup:
+        return lr * (step + 1) / warmup
     if config.schedule == "constant":
-        return config.lr
+        return lr
     if config.schedule == "cosine":
-        progress = (step - config.warmup_steps) / max(1, max_steps - config.warmup_steps)
+        progress = (step - warmup) / max(1, max_steps - warmup)
         share = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     else:
-        decay_steps = max(1, min(round(config.decay_fraction * max_steps), max_steps - config.warmup_steps))
+        decay_steps = max(1, min(round(config.decay_fraction * max_steps), max_steps - warmup))
         share = min(1.0, (max_steps - step) / decay_steps)
-    return config.min_lr + (config.lr - config.min_lr) * share
+    return config.min_lr + (lr - config.min_lr) * share

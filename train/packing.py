@@ -35,6 +35,11 @@ class Packing:
         return len(self.rows) - 1
 
     @property
+    def is_shared(self) -> bool:
+        """Whether any row holds more than one piece."""
+        return len(self.starts) > self.n_rows
+
+    @property
     def n_predictions(self) -> int:
         """Targets in an epoch."""
         return int(self.lengths.sum())

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from train import checkpoint, device, folder
 from train import config as configs
+from train.average import Average
 from train.choose import Work, choose_config, shape_of, work_out
 from train.config import Config
 from train.contract import Contract
@@ -129,7 +131,8 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
         name, why = choose_config(shards.n_tokens, shapes, on_gpu=on.type == "cuda")
         config = configs.load(name, request.overrides)
         notes.append(why)
-    work = work_out(config, shards, world=world)
+    work = work_out(config, shards, contract.vocab_size, world=world)
+    notes.extend(work.notes)
     check_schedule(work.config.optim, work.max_steps)
     precision = device.choose_precision(config.train, on)
     facts = {
@@ -215,11 +218,12 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, stop: Stopp
     model = GPT2(plan.shape)
     model.initialise(torch.Generator().manual_seed(config.train.seed))
     wrapped, optimizer = accelerator.prepare(model, build_optimizer(model, config.optim))
+    average = Average(model, config.optim.ema) if config.optim.ema else None
     newest = on_main(accelerator, lambda: checkpoint.newest(run.checkpoints, display.say))
     on_main(accelerator, lambda: folder.start(run, config, plan.facts))
     state = checkpoint.State()
     if newest:
-        state = checkpoint.load(newest, model.load_weights, model, optimizer.optimizer)
+        state = checkpoint.load(newest, model.load_weights, model, optimizer.optimizer, average)
         if accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(state.scaler)
         display.say(f"resumed at step {state.step:,} of {work.max_steps:,}")
@@ -236,9 +240,10 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, stop: Stopp
         forward=compiled(wrapped, plan, display.say) if compiles(plan, accelerator)[0] else wrapped,
         wrapped=wrapped,
         optimizer=optimizer,
+        average=average,
         state=state,
         checkpoints=run.checkpoints,
-        write_model=lambda path: write_model(path, model, plan.place.tokenizer),
+        write_model=partial(write_measured, model, average, plan.place.tokenizer),
         sample=previewer(
             model, plan.contract, plan.place.tokenizer, n=config.log.n_samples, seed=config.train.seed, say=display.say
         ),
@@ -249,6 +254,12 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, stop: Stopp
     )
 
 
+def write_measured(model: GPT2, average: Average | None, tokenizer: Path, folder: Path) -> None:
+    """Write the model folder, of the averaged weights where there are any."""
+    with average.in_place() if average else contextlib.nullcontext():
+        write_model(folder, model, tokenizer)
+
+
 def compiles(plan: Plan, accelerator: Any) -> tuple[bool, str]:
     """Whether this run compiles its step, and the line that says why."""
     work = plan.work
@@ -257,14 +268,15 @@ def compiles(plan: Plan, accelerator: Any) -> tuple[bool, str]:
     return device.decide_compile(plan.config.train, expected_s)
 
 
-def compiled(wrapped: torch.nn.Module, plan: Plan, say: Callable[[str], None]) -> Callable[[Tensor, Tensor], Tensor]:
+def compiled(wrapped: torch.nn.Module, plan: Plan, say: Callable[[str], None]) -> Callable[..., Tensor]:
     """The step compiled and tried once, or as it was where the compiler fails, which is said."""
-    forward: Callable[[Tensor, Tensor], Tensor] = torch.compile(wrapped)
+    forward: Callable[..., Tensor] = torch.compile(wrapped)
     on = next(wrapped.parameters()).device
-    ids = torch.zeros(plan.work.micro_batch, plan.shape.seq_len, dtype=torch.int64, device=on)
+    rows = Rows(plan.shards, plan.work.packing, plan.contract.pad)
+    batch = [torch.from_numpy(a).to(on) for a in rows.read([0] * plan.work.micro_batch)]
     say("compiling the step: up to a minute the first time")
     try:
-        torch.autograd.backward(forward(ids, ids))
+        torch.autograd.backward(forward(*batch))
     except Exception as error:  # no C++ compiler, a card too old: whatever it is, training can go on without
         say(f"compile: failed ({str(error).strip().splitlines()[0][:120]}); training goes on without")
         forward = wrapped
@@ -295,10 +307,17 @@ def describe(plan: Plan, run: Run, accelerator: Any) -> str:
 
 def finish(plan: Plan, run: Run, training: Training) -> None:
     """Leave the model folder, the curve and the manifest that says the run is whole."""
+    state = training.state
+    weights_step = state.best_step if plan.config.train.keep == "best" and state.best_step else state.step
+    if weights_step != state.step:
+        checkpoint.load_best(run.checkpoints, state, training.model.load_weights)
+        training.display.say(f"model/ is step {weights_step:,}, the best in validation: {state.best:.4f} bits per byte")
     aside = run.path / f"{ASIDE}model"
     remove(aside)
     aside.mkdir()
-    training.write_model(aside)
+    write_measured(
+        training.model, training.average if weights_step == state.step else None, plan.place.tokenizer, aside
+    )
     replace_folder(aside, run.path / "model")
     assert training.log
     training.log.close()
@@ -306,7 +325,7 @@ def finish(plan: Plan, run: Run, training: Training) -> None:
         run.path / "log.jsonl", run.path / "curve.png", title=f"{run.path.name}: {plan.shape.n_parameters:,} parameters"
     )
     records = read(run.path / "log.jsonl")
-    measured = [record for record in records if "val_loss" in record]
+    measured = [record for record in records if "val_loss" in record and record["step"] <= weights_step]
     written = [str(path.relative_to(run.path)) for path in _files(run.path)]
     Manifest(
         stage=folder.STAGE,
@@ -315,8 +334,9 @@ def finish(plan: Plan, run: Run, training: Training) -> None:
         versions={"torch": torch.__version__},
         counts={
             "parameters": plan.shape.n_parameters,
-            "steps": training.state.step,
-            "tokens": training.state.tokens,
+            "steps": state.step,
+            "weights_step": weights_step,
+            "tokens": state.tokens,
             **({key: measured[-1][key] for key in measured[-1] if key != "step"} if measured else {}),
         },
         files=describe_files(run.path, written),

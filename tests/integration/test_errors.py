@@ -271,7 +271,6 @@ def test_each_checkpoint_that_was_refused_is_named(workspace: Path) -> None:
     assert "refused step-00000010: model.safetensors was changed or damaged" in said
 
 
-@pytest.mark.xfail(strict=True, reason="phon generate does not look at the hashes yet")
 @pytest.mark.parametrize("is_finished", [True, False])
 def test_weights_with_a_flipped_bit_are_not_sampled(workspace: Path, is_finished: bool) -> None:
     folder = workspace / "runs" / "tiny" / "model" if is_finished else cut_off(workspace)[-1]

@@ -266,6 +266,36 @@ def test_a_step_that_cannot_be_compiled_is_trained_as_it_is(workspace: Path, lef
     assert losses(workspace) == losses(left_alone)
 
 
+def test_a_run_that_no_longer_improves_ends_and_keeps_its_best(workspace: Path) -> None:
+    wild = ["optim.lr=0.3", "optim.schedule=constant", "log.eval_every=4", "train.patience=2", "train.max_steps=400"]
+    said = trained(workspace, *TOY, *wild)
+    assert "in the last 2 measurements (train.patience)" in said
+    seen = validations(workspace)
+    best = min(seen, key=lambda record: record[1])[0]
+    assert seen[-1][0] == best + 2 * 4 < 400
+    run = workspace / "runs" / "tiny"
+    assert f"model/ is step {best}, the best in validation" in said
+    kept = (run / "checkpoints" / f"step-{best:08d}" / "model.safetensors").read_bytes()
+    assert (run / "model" / "model.safetensors").read_bytes() == kept
+    assert json.loads((run / "manifest.json").read_text())["counts"]["weights_step"] == best
+
+
+def test_averaged_weights_go_on_as_they_were(workspace: Path, prepared: Path, tmp_path: Path) -> None:
+    averaged = [*TOY, "optim.ema=0.9"]
+    process = start(workspace, *averaged)
+    wait_for(lambda: steps_logged(workspace) >= 12, process)
+    process.kill()
+    process.communicate()
+    trained(workspace, *averaged)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "data").symlink_to(prepared / "data")
+    trained(other, *averaged)
+    assert weights(workspace) == weights(other)
+    assert validations(workspace) == validations(other)
+    assert losses(workspace) == losses(other)
+
+
 def test_the_log_has_samples_at_four_temperatures(workspace: Path) -> None:
     trained(workspace, *TOY, "train.max_steps=2", "log.sample_every=2", "log.n_samples=2")
     drawn = [record for record in log(workspace) if "samples" in record]

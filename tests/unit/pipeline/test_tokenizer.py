@@ -198,7 +198,7 @@ def test_more_than_65536_tokens_work(prepared: Prepared) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "least", "expected"), [(750_000, 330, 4352), (100, 330, 512), (10**9, 330, 32768), (100, 700, 704)]
+    ("words", "least", "expected"), [(750_000, 330, 9088), (100, 330, 512), (10**9, 330, 32768), (100, 700, 704)]
 )
 def test_the_default_size_follows_the_corpus(words: int, least: int, expected: int) -> None:
     chosen, reason = choose_vocab_size(words, least)

@@ -22,7 +22,7 @@ class Kept:
         self.folder = folder
         self.model = GPT2(SHAPE)
         self.model.initialise(torch.Generator().manual_seed(seed))
-        self.optimizer = build_optimizer(self.model, OptimConfig(name=optimizer))
+        self.optimizer = build_optimizer(self.model, OptimConfig(name=optimizer, lr=1e-3, weight_decay=0.1))
         self.said: list[str] = []
 
     def step(self) -> None:

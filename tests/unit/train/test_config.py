@@ -98,4 +98,4 @@ def test_a_rate_rises_to_its_peak_and_never_again(schedule: str, warmup: int, st
 
 def test_a_warm_up_longer_than_the_run_is_refused() -> None:
     with pytest.raises(TrainError, match="leaves nothing of a run of 50 steps"):
-        check_schedule(configs.build({"optim": {"warmup_steps": 60}}).optim, 50)
+        check_schedule(configs.build({"optim": {"warmup_steps": 60, "lr": 1e-3}}).optim, 50)

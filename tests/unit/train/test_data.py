@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from train.choose import choose_config, choose_seq_len, shape_of, work_out
-from train.config import build, load, names
+from train.config import build, known, load, names
 from train.data import IGNORE, Rows, Schedule, pack_rows
 from train.errors import TrainError
 from train.manifest import describe_files
@@ -30,7 +30,7 @@ def shards(tmp_path: Path) -> Shards:
 @pytest.mark.parametrize("packing", ["best-fit", "stream"])
 def test_an_epoch_asks_for_every_token_once(shards: Shards, packing: str) -> None:
     rows = Rows(shards, pack_rows(shards, packing, 64), PAD)
-    tokens, targets = rows.read(range(rows.packing.n_rows))
+    tokens, targets, *_ = rows.read(range(rows.packing.n_rows))
     counted = targets[targets != IGNORE]
     whole = shards.read(0, shards.n_tokens)
     assert sorted(counted[counted > EOS]) == sorted(whole[whole > EOS])
@@ -40,6 +40,21 @@ def test_an_epoch_asks_for_every_token_once(shards: Shards, packing: str) -> Non
     if packing == "best-fit":
         follows |= tokens[:, 1:] == BOS  # a document ends in <eos> as a target; the next starts as an input
     assert follows.all()
+
+
+def test_a_document_has_the_same_positions_wherever_it_stands(shards: Shards) -> None:
+    rows = Rows(shards, pack_rows(shards, "best-fit", 128), PAD)
+    tokens, _, positions = rows.read(range(rows.packing.n_rows))
+    assert (positions[tokens == BOS] == 0).all()
+    assert (positions[:, 0] == 0).all()
+    steps = np.diff(positions, axis=1)
+    begins = (tokens[:, 1:] == BOS) | ((tokens[:, 1:] == PAD) & (tokens[:, :-1] != PAD))
+    assert ((steps == 1) | begins).all()
+    assert (positions[:, 1:][begins] == 0).all()
+
+
+def test_rows_of_one_document_each_need_no_positions(shards: Shards) -> None:
+    assert len(Rows(shards, pack_rows(shards, "stream", 64), PAD).read([0])) == 2
 
 
 def test_two_epochs_hold_the_same_rows_in_other_orders(shards: Shards) -> None:
@@ -62,11 +77,11 @@ def test_a_step_has_its_rows_whatever_was_asked_before(shards: Shards) -> None:
 
 def test_any_number_of_processes_takes_the_same_steps(shards: Shards) -> None:
     config = build({"data": {"seq_len": 64}, "train": {"global_batch": 64 * 8, "micro_batch": 8, "epochs": 2}})
-    alone, pair = work_out(config, shards, world=1), work_out(config, shards, world=2)
+    alone, pair = work_out(config, shards, 60_000, world=1), work_out(config, shards, 60_000, world=2)
     assert (alone.rows_per_step, alone.max_steps, alone.config) == (pair.rows_per_step, pair.max_steps, pair.config)
     assert (alone.micro_batch, pair.micro_batch) == (8, 4)
     with pytest.raises(TrainError, match="8 rows cannot be shared out among 3 processes") as error:
-        work_out(config, shards, world=3)
+        work_out(config, shards, 60_000, world=3)
     assert error.value.hint == "try train.global_batch=576"
 
 
@@ -88,3 +103,18 @@ def test_the_config_is_chosen_by_the_corpus() -> None:
     name, why = choose_config(10**9, shapes, on_gpu=True)
     assert name == "gpt2-125m"
     assert "1,000,000,000 tokens" in why
+
+
+def test_a_config_is_resolved_and_what_it_says_itself_stays(shards: Shards) -> None:
+    chosen = work_out(build({"train": {"epochs": 3}}), shards, 60_000, world=1)
+    optim = chosen.config.optim
+    assert optim.lr == 3e-3
+    assert chosen.config.train.max_steps == chosen.max_steps
+    assert chosen.max_steps >= 10 * known(optim.warmup_steps)
+    assert [note.split(" = ")[0] for note in chosen.notes] == [
+        "train.global_batch", "optim.lr", "optim.warmup_steps", "optim.weight_decay", "model.dropout",
+    ]  # fmt: skip
+    own = {"optim": {"lr": 1e-4, "weight_decay": 0.5, "warmup_steps": 1}, "model": {"dropout": 0.3}}
+    told = work_out(build({**own, "train": {"epochs": 3, "global_batch": 512}}), shards, 60_000, world=1)
+    assert (told.config.optim.lr, told.config.optim.weight_decay, told.config.model.dropout) == (1e-4, 0.5, 0.3)
+    assert told.notes == ()

@@ -117,12 +117,30 @@ def test_the_loss_is_that_of_transformers() -> None:
     assert torch.allclose(gradient / (targets != IGNORE).sum(), other.transformer.wte.weight.grad, atol=1e-5)
 
 
-def test_attention_written_out_for_bf16_is_attention() -> None:
+def test_documents_that_share_a_row_do_not_see_each_other() -> None:
+    model, lengths = random_model(), (9, 4, 11)
+    tokens, targets = random_tokens(2, 24), random_tokens(2, 24, seed=2)
+    positions = torch.cat([torch.arange(n) for n in lengths]).expand(2, 24)
+    model(tokens, targets, positions).backward()
+    packed = [p.grad for p in model.parameters()]
+    apart = random_model()
+    pieces = zip(tokens.split_with_sizes(lengths, 1), targets.split_with_sizes(lengths, 1), strict=True)
+    losses = [apart(*piece) for piece in pieces]
+    torch.autograd.backward(losses)
+    with torch.no_grad():
+        torch.testing.assert_close(model(tokens, targets, positions), torch.stack(losses).sum())
+    torch.testing.assert_close(packed, [p.grad for p in apart.parameters()], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_attention_written_out_for_bf16_is_attention(is_shared: bool) -> None:
     attention = random_model().h[0].get_submodule("attn").to(torch.bfloat16)
     x = torch.randn(2, 24, 16, generator=torch.Generator().manual_seed(3))
+    piece = torch.arange(24) // 10
+    seen = (piece[:, None] == piece).tril().expand(2, 1, 24, 24) if is_shared else None
     with torch.no_grad():
-        written_out = attention(x.bfloat16()).float()
-        library = attention.float()(x.bfloat16().float())
+        written_out = attention(x.bfloat16(), seen).float()
+        library = attention.float()(x.bfloat16().float(), seen)
     assert torch.allclose(written_out, library, atol=0.03)
 
 

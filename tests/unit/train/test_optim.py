@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from train.average import Average
 from train.config import OptimConfig
 from train.gpt2 import GPT2, Shape
 from train.muon import orthogonal
@@ -49,6 +50,23 @@ def test_muon_moves_matrices_as_far_as_adamw_would_and_leaves_the_rest_to_it() -
             assert not torch.equal(after, adamw[key][1])
         else:
             assert torch.equal(after, adamw[key][1]), key
+
+
+def test_the_average_of_the_weights_lags_behind_and_is_lent_for_measuring() -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+    average = Average(model, 0.75)
+    seen = model.weight.item()
+    for step in range(1, 40):
+        torch.nn.init.constant_(model.weight, step)
+        average.update(step)
+        decay = min(0.75, (1 + step) / (10 + step))
+        seen = decay * seen + (1 - decay) * step
+    with average.in_place():
+        assert model.weight.item() == pytest.approx(seen)
+    assert model.weight.item() == 39
+    average.take()
+    with average.in_place():
+        assert model.weight.item() == 39
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])
