@@ -101,7 +101,13 @@ class Attention(nn.Module):
             mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
         else:
             bias = torch.zeros_like(seen, dtype=q.dtype).masked_fill(~seen, float("-inf"))  # faster than bool on CPU
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p)
+            if q.device.type == "cpu" and not p:
+                # What SDPA calls here, which may not be told itself that the mask is causal too: a quarter faster.
+                mixed = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, True, attn_mask=bias)[
+                    0
+                ]
+            else:
+                mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
         return out
 
@@ -132,7 +138,12 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) to (B, T, C)."""
-        out: Tensor = self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
+        h = self.c_fc(x)
+        if torch.compiler.is_compiling():  # the same function by a sigmoid, which the compiler makes faster than tanh
+            h = h * torch.sigmoid(2 * math.sqrt(2 / math.pi) * (h + 0.044715 * h**3))
+        else:
+            h = F.gelu(h, approximate="tanh")
+        out: Tensor = self.c_proj(h)
         return out
 
 
