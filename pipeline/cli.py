@@ -29,6 +29,10 @@ SECTIONS = {
         "pack": "Pack the shards again.",
         "generate": "Print samples of a trained model.",
     },
+    "About trainings": {
+        "runs": "List the runs, or compare some of them.",
+        "report": "Write one as an HTML page.",
+    },
     "At hand": {
         "pronounce": "Convert lines of text, as a filter.",
         "check": "Tell which samples are valid, and where the others break.",

@@ -1,10 +1,15 @@
-"""The training curve as a picture: loss and bits a byte against steps."""
+"""Training curves as pictures: loss and bits a byte of one run against steps, bits a byte of several against tokens."""
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from train.files import write_bytes
 from train.log import read
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw(log: Path, picture: Path, title: str) -> None:
@@ -44,6 +49,38 @@ def draw(log: Path, picture: Path, title: str) -> None:
         right.set_ylim(bottom=0)
     left.set_title(title, loc="left", fontsize=10)
     left.legend(lines, [str(line.get_label()) for line in lines], frameon=False, fontsize=8)
+    _save(figure, picture)
+
+
+def compare(curves: Mapping[str, Sequence[tuple[float, float]]], picture: Path) -> None:
+    """Draw the validation of several runs into one `picture` (PNG).
+
+    Args:
+        curves: Run -> (tokens learned from, bits per byte) of each measurement.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    figure = Figure(figsize=(8, 4.2), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for number, points in enumerate(curves.values()):
+        style = ("-", "--", ":", "-.")[number // 10 % 4]  # the palette has ten colours
+        axes.plot(*zip(*points, strict=True), style, marker="o", markersize=3, linewidth=1.3, label=f"run {number}")
+    axes.set_xlabel("tokens learned from")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_xlim(left=0)
+    axes.set_ylabel("validation, bits per byte of original text")
+    axes.spines[["top", "right"]].set_visible(False)
+    for text, name in zip(axes.legend(frameon=False, fontsize=8).get_texts(), curves, strict=True):
+        text.set_parse_math(False)  # a name with $ is a name
+        text.set_text(name)
+    _save(figure, picture)
+
+
+def _save(figure: "Figure", picture: Path) -> None:
+    """Write a figure as PNG, the same bytes for the same figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     write_bytes(picture, buffer.getvalue())

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train import checkpoint
 from train.config import Config, to_toml
 from train.errors import TrainError
 from train.files import ASIDE, LOCK, read_json, write_json, write_text
@@ -100,6 +99,8 @@ def check_model(model: Path) -> None:
     Raises:
         TrainError: a file is missing or damaged.
     """
+    from train import checkpoint  # loads torch, which reading a run's folder can do without
+
     run = model.parent
     if (model / checkpoint.STATE).is_file():
         problem = checkpoint.damage(model)
