@@ -47,8 +47,9 @@ def draw(log: Path, picture: Path, title: str) -> None:
         right.set_ylabel("validation, bits per byte of original text")
         right.spines[["top", "left"]].set_visible(False)
         right.set_ylim(bottom=0)
-    left.set_title(title, loc="left", fontsize=10)
-    left.legend(lines, [str(line.get_label()) for line in lines], frameon=False, fontsize=8)
+    left.set_title(title, loc="left", fontsize=10, parse_math=False)
+    labels = [str(line.get_label()) for line in lines]
+    figure.legend(lines, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     _save(figure, picture)
 
 
