@@ -14,7 +14,7 @@ from train.packing import Packing, best_fit
 from train.shards import Shards
 
 LADDER = ("tiny", "small", "gpt2-52m", "gpt2-83m", "gpt2-125m")  # sizes to choose from by themselves
-WEIGHTS_PER_TOKEN = 5  # most weights, embeddings aside, for each training token
+WEIGHTS_PER_TOKEN = 6  # most weights, embeddings aside, for each training token
 LONGEST_ROW = 1024
 HELD_WHOLE = 0.995  # of the documents, by the row length that phon chooses
 TRIED = 200_000  # documents that lengths are tried on
@@ -25,7 +25,7 @@ def choose_config(n_tokens: int, shapes: dict[str, Shape], *, on_gpu: bool) -> t
 
     Repeating a corpus is worth at most 16 times its tokens (Muennighoff et al. 2023: R* = 15.4), and a model wants
     about 20 tokens a weight (Hoffmann et al. 2022), so weights beyond the number of tokens see little more; small
-    models train in minutes, so up to five for each token are allowed.
+    models train in minutes, so up to six for each token are allowed.
     """
     reachable = LADDER if on_gpu else LADDER[:2]
     chosen = reachable[0]

@@ -254,7 +254,7 @@ def test_another_config_is_another_run_and_never_starts_anew(workspace: Path) ->
 
 def test_with_no_config_one_that_fits_is_chosen_and_explained(workspace: Path) -> None:
     said = trained(workspace, "train.max_steps=1", "log.eval_every=0", "log.sample_every=0")
-    assert said.startswith("config: tiny, the largest of tiny, small with at most 5 weights")
+    assert said.startswith("config: tiny, the largest of tiny, small with at most 6 weights")
     assert "parameters with our vocabulary of 384; 7," in said
     assert "compile: no, a run of about" in said
 
