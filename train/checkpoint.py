@@ -12,6 +12,7 @@ from train.average import Average
 from train.errors import TrainError
 from train.files import (
     ASIDE,
+    WEIGHTS,
     read_json,
     remove,
     remove_asides,
@@ -24,7 +25,7 @@ from train.files import (
 from train.manifest import digest
 
 KEPT = 2
-STATE, OPTIMIZER, WEIGHTS, LATEST = "state.json", "optim.safetensors", "model.safetensors", "LATEST"
+STATE, OPTIMIZER, LATEST = "state.json", "optim.safetensors", "LATEST"
 RAW = "raw"  # a weight beside its average
 
 

@@ -12,10 +12,10 @@ from tokenizers import Tokenizer
 from train import contract as contracts
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
-from train.files import read_json, write_bytes, write_json, write_tensors
+from train.files import WEIGHTS, read_json, write_bytes, write_json, write_tensors
 from train.gpt2 import GPT2, Shape, hf_config, shape_of
 
-CONFIG, GENERATION, WEIGHTS, TOKENIZER = "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"
+CONFIG, GENERATION, TOKENIZER = "config.json", "generation_config.json", "tokenizer.json"
 COPIED = (TOKENIZER, "tokenizer_config.json", contracts.NAME)
 TEMPERATURE = 0.7
 RESTORE = "put back the folder as training left it, or take another checkpoint"

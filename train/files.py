@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ASIDE = ".aside-"  # the prefix of everything that is not finished yet
+WEIGHTS = "model.safetensors"  # of a model folder and of a checkpoint
 LOCK = ".lock"
 
 

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from train.errors import TrainError
-from train.files import read_json
+from train.files import WEIGHTS, read_json
 from train.folder import CONFIG, FACTS, LATEST, STAGE
-from train.log import Record, read
+from train.log import LOG, Record, read
 from train.manifest import Manifest
-
-LOG = "log.jsonl"
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)

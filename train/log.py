@@ -9,6 +9,7 @@ from typing import IO, Any
 from train.files import write_bytes
 
 Record = dict[str, Any]
+LOG = "log.jsonl"
 
 
 class Log:
@@ -20,7 +21,7 @@ class Log:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self.path = folder / "log.jsonl"
+        self.path = folder / LOG
         kept = [record for record in read(self.path) if record["step"] <= step]
         write_bytes(self.path, b"".join(_line(record) for record in kept))
         self._file: IO[bytes] = self.path.open("ab")

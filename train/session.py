@@ -24,7 +24,7 @@ from train.export import write_model
 from train.files import ASIDE, lock, remove, replace_folder, sha256_file
 from train.folder import Run
 from train.gpt2 import GPT2, Shape
-from train.log import Display, Log, read
+from train.log import LOG, Display, Log, read
 from train.loop import Training, train
 from train.manifest import Manifest, describe_files
 from train.optim import build_optimizer, check_schedule
@@ -321,10 +321,8 @@ def finish(plan: Plan, run: Run, training: Training) -> None:
     replace_folder(aside, run.path / "model")
     assert training.log
     training.log.close()
-    draw(
-        run.path / "log.jsonl", run.path / "curve.png", title=f"{run.path.name}: {plan.shape.n_parameters:,} parameters"
-    )
-    records = read(run.path / "log.jsonl")
+    draw(run.path / LOG, run.path / "curve.png", title=f"{run.path.name}: {plan.shape.n_parameters:,} parameters")
+    records = read(run.path / LOG)
     measured = [record for record in records if "val_loss" in record and record["step"] <= weights_step]
     written = [str(path.relative_to(run.path)) for path in _files(run.path)]
     Manifest(

@@ -8,7 +8,7 @@ from train import checkpoint
 from train.checkpoint import State
 from train.config import OptimConfig
 from train.errors import TrainError
-from train.files import ASIDE, write_bytes
+from train.files import ASIDE, WEIGHTS, write_bytes
 from train.gpt2 import GPT2, Shape
 from train.optim import build_optimizer
 
@@ -35,7 +35,7 @@ class Kept:
         from safetensors.torch import save
 
         def write_model(path: Path) -> None:
-            write_bytes(path / checkpoint.WEIGHTS, save(self.model.weights()))
+            write_bytes(path / WEIGHTS, save(self.model.weights()))
 
         return checkpoint.save(self.folder, State(step, 8 * step), write_model, self.model, self.optimizer)
 

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from tests.models import random_model
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
 from train.export import read_model, write_model
@@ -52,20 +53,12 @@ def make_tokenizer(folder: Path, types: tuple[str, ...] = TYPES) -> Path:
     return folder
 
 
-def random_model() -> GPT2:
-    model = GPT2(SHAPE)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(p.numel()))
-    return model
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("export")
     folder = root / "model"
     folder.mkdir()
-    write_model(folder, random_model(), make_tokenizer(root / "tokenizer"))
+    write_model(folder, random_model(SHAPE), make_tokenizer(root / "tokenizer"))
     return folder
 
 
@@ -88,7 +81,7 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
 def test_a_model_comes_back_as_it_was(written: Path) -> None:
     model, contract, tokenizer = read_model(written)
     assert model.shape == SHAPE
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), random_model().parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), random_model(SHAPE).parameters(), strict=True))
     assert contract == Contract.read(written)
     assert tokenizer.decode(tokenizer.encode("fA0n ĳ").ids) == "fA0n ĳ"
 
@@ -134,7 +127,7 @@ def test_a_model_that_transformers_saved_is_read(folder: Path) -> None:
 
     AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)
     tokens = torch.tensor([[0, 4, 70, 80]])
-    assert torch.allclose(logits(read_model(folder)[0], tokens), logits(random_model(), tokens), atol=1e-5)
+    assert torch.allclose(logits(read_model(folder)[0], tokens), logits(random_model(SHAPE), tokens), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "phon.json"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models import random_model
 from train import generate as module
 from train.contract import Contract
 from train.errors import TrainError
@@ -24,15 +25,6 @@ CONTRACT = Contract(
     documents={"": 1, "poems": 6, "plays": 3},
     tokenizer_sha256="",
 )
-
-
-def small_model() -> GPT2:
-    """A random model sure enough of itself to be told from a uniform one."""
-    model = GPT2(SHAPE)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(p.numel()))
-    return model
 
 
 class Counting(GPT2):
@@ -56,7 +48,7 @@ def made(model: GPT2, **options: Any) -> list[Sample]:
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 @pytest.mark.parametrize("sampling", [Sampling(1.0), Sampling(3.0, top_k=20), Sampling(8.0, top_p=0.98, min_p=0.01)])
 def test_a_sample_is_the_same_whatever_its_batch(batch_size: int, sampling: Sampling) -> None:
-    model = small_model()
+    model = random_model(SHAPE)
     together = made(model, n=20, sampling=sampling, seed=3, batch_size=20)
     assert made(model, n=20, sampling=sampling, seed=3, batch_size=batch_size) == together
     assert len({tuple(sample.ids) for sample in together}) > 15
@@ -64,17 +56,17 @@ def test_a_sample_is_the_same_whatever_its_batch(batch_size: int, sampling: Samp
 
 
 def test_more_samples_begin_with_the_same_ones() -> None:
-    model = small_model()
+    model = random_model(SHAPE)
     assert made(model, n=12, seed=1)[:5] == made(model, n=5, seed=1)
 
 
 def test_another_seed_gives_other_samples() -> None:
-    model = small_model()
+    model = random_model(SHAPE)
     assert [sample.ids for sample in made(model, n=5, seed=1)] != [sample.ids for sample in made(model, n=5, seed=2)]
 
 
 def test_samples_come_in_order_of_index() -> None:
-    assert [sample.index for sample in made(small_model(), n=23, batch_size=4)] == list(range(23))
+    assert [sample.index for sample in made(random_model(SHAPE), n=23, batch_size=4)] == list(range(23))
 
 
 def test_every_sample_starts_with_the_opening_of_its_type_then_the_prompt() -> None:
@@ -128,7 +120,7 @@ def test_rows_that_ended_leave_the_batch() -> None:
 
 
 def test_greedy_takes_the_likeliest_token_each_time() -> None:
-    model = small_model()
+    model = random_model(SHAPE)
     ids = [BOS, POEM]
     with torch.no_grad():
         while len(ids) < SHAPE.seq_len and ids[-1] != EOS:
@@ -216,22 +208,27 @@ def test_the_limit_is_what_is_left_of_the_context() -> None:
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_lengths() -> None:
     with pytest.raises(TrainError, match=r"prompt has 40 tokens, with its opening 42; the model's context has 32") as e:
-        generate(small_model(), CONTRACT, n=1, types=["poems"], prompt_ids=[9] * 40)
+        generate(random_model(SHAPE), CONTRACT, n=1, types=["poems"], prompt_ids=[9] * 40)
     assert "29 tokens or fewer" in e.value.hint
-    generate(small_model(), CONTRACT, n=1, types=["poems"], prompt_ids=[9] * 29)
+    generate(random_model(SHAPE), CONTRACT, n=1, types=["poems"], prompt_ids=[9] * 29)
 
 
 def test_a_limit_beyond_the_context_is_refused() -> None:
     with pytest.raises(TrainError, match=r"max_new_tokens = 28, but of the context of 32 .* take 5") as e:
         generate(
-            small_model(), CONTRACT, n=1, types=["poems"], prompt_ids=[9] * 3, sampling=Sampling(max_new_tokens=28)
+            random_model(SHAPE),
+            CONTRACT,
+            n=1,
+            types=["poems"],
+            prompt_ids=[9] * 3,
+            sampling=Sampling(max_new_tokens=28),
         )
     assert e.value.hint == "pass 27 or fewer"
 
 
 def test_an_unknown_type_is_refused_with_those_there_are() -> None:
     with pytest.raises(TrainError, match="no type 'letters'") as e:
-        generate(small_model(), CONTRACT, n=1, types=["letters"])
+        generate(random_model(SHAPE), CONTRACT, n=1, types=["letters"])
     assert "plays, poems" in e.value.hint
 
 
@@ -259,10 +256,10 @@ def test_a_setting_that_means_nothing_is_refused(name: str, value: float) -> Non
 @pytest.mark.parametrize(("name", "value"), [("n", 0), ("seed", -1), ("batch_size", 0)])
 def test_numbers_that_mean_nothing_are_refused(name: str, value: int) -> None:
     with pytest.raises(TrainError, match=f"{name} = {value} means nothing") as e:
-        generate(small_model(), CONTRACT, **{"n": 1, name: value})  # type: ignore[arg-type]
+        generate(random_model(SHAPE), CONTRACT, **{"n": 1, name: value})  # type: ignore[arg-type]
     assert e.value.exit_code == 2
 
 
 def test_sampling_leaves_the_caller_outside_inference_mode() -> None:
-    for _ in generate(small_model(), CONTRACT, n=2):
+    for _ in generate(random_model(SHAPE), CONTRACT, n=2):
         assert not torch.is_inference_mode_enabled()
