@@ -1,6 +1,7 @@
 """Checkpoints: written aside, hashed, renamed; `LATEST` moved last; the last two and the best kept; verified."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -12,17 +13,18 @@ from train.average import Average
 from train.errors import TrainError
 from train.files import (
     ASIDE,
-    WEIGHTS,
     read_json,
     remove,
     remove_asides,
     replace_folder,
     sha256_file,
+    write_atomic,
     write_json,
     write_tensors,
     write_text,
 )
 from train.manifest import digest
+from train.sharding import like
 
 KEPT = 2
 STATE, OPTIMIZER, LATEST = "state.json", "optim.safetensors", "LATEST"
@@ -39,6 +41,9 @@ class State:
     best: float = 0.0  # fewest bits per byte of the validation split, once there was one
     best_step: int = 0  # where; 0 before the first
     stale: int = 0  # measurements since then
+    micro_batch: int = 0  # rows a micro-step, as found to fit; 0: not yet
+    checkpointing: bool = False  # activations are computed twice
+    skipped: int = 0  # steps in a row whose gradient was not finite
     scaler: dict[str, Any] = field(default_factory=dict)  # fp16's loss scale
 
     def judge(self, bits_per_byte: float) -> None:
@@ -49,29 +54,18 @@ class State:
             self.stale += 1
 
 
-def save(
-    folder: Path,
-    state: State,
-    write_model: Callable[[Path], None],
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    average: Average | None = None,
-) -> Path:
+def save(folder: Path, state: State, write_model: Callable[[Path], None], tensors: Mapping[str, Tensor]) -> Path:
     """Write `step-...` into `folder`, then point `LATEST` at it, then let the oldest go, but never the best.
 
     Args:
         write_model: Writes the weights as a model folder, so that a checkpoint can be sampled from.
-        model: Names the optimizer's tensors.
-        average: If there is one, `write_model` writes it, and the weights themselves go beside the optimizer's state.
+        tensors: What else there is to keep, as `optimizer_tensors` gives it.
     """
     final = folder / name(state.step)
     aside = folder / f"{ASIDE}{final.name}"
     remove(aside)
     aside.mkdir(parents=True)
     write_model(aside)
-    tensors = optimizer_tensors(model, optimizer)
-    if average:
-        tensors |= {f"{key}/{RAW}": p.detach().cpu().contiguous() for key, p in model.named_parameters()}
     write_tensors(aside / OPTIMIZER, tensors)
     names = sorted(path.name for path in aside.iterdir())
     hashes = {name: sha256_file(aside / name) for name in names}
@@ -138,60 +132,57 @@ def damage(path: Path) -> str | None:
     return None
 
 
-def load(
-    path: Path,
-    load_weights: Callable[[dict[str, Tensor]], None],
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    average: Average | None = None,
-) -> State:
-    """Bring model and optimizer to what `save` wrote into `path`, which `newest` found whole."""
-    from safetensors.torch import load_file
-
-    load_weights(load_file(path / WEIGHTS))
-    if average:
-        average.take()
-    load_optimizer(model, optimizer, load_file(path / OPTIMIZER))
+def read_state(path: Path) -> State:
+    """The state that `save` wrote into `path`, which `newest` found whole."""
     state = State(**read_json(path / STATE)["state"])
     if not (path.parent / name(state.best_step)).is_dir():  # gone for a better one, which was damaged
         state.best_step = state.stale = 0
     return state
 
 
-def load_best(folder: Path, state: State, load_weights: Callable[[dict[str, Tensor]], None]) -> None:
-    """Take the weights of the best step.
+def copy_model(path: Path, final: Path) -> None:
+    """Make `final` the model folder of a checkpoint, without what only training needs.
 
     Raises:
-        TrainError: its checkpoint is gone or damaged.
+        TrainError: the checkpoint is gone or damaged.
     """
-    from safetensors.torch import load_file
-
-    path = folder / name(state.best_step)
     problem = damage(path)
     if problem:
         raise TrainError(
-            f"{path}, the best of the run, cannot be read: {problem}",
+            f"{path}, whose weights the run keeps, cannot be read: {problem}",
             hint="pass --resume never to train again",
         )
-    load_weights(load_file(path / WEIGHTS))
+    aside = final.with_name(ASIDE + final.name)
+    remove(aside)
+    aside.mkdir()
+    for file in sorted(path.iterdir()):
+        if file.name not in (STATE, OPTIMIZER):
+            with file.open("rb") as source, write_atomic(aside / file.name) as copy:
+                shutil.copyfileobj(source, copy)
+    replace_folder(aside, final)
 
 
-def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state as `parameter/key` -> tensor."""
-    return {
-        f"{name}/{key}": cast(Tensor, value).detach().cpu().contiguous()
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, average: Average | None) -> dict[str, Tensor]:
+    """The optimizer's state as `parameter/key` -> tensor; and the weights, where it is their average that is kept."""
+    tensors = {
+        f"{name}/{key}": cast(Tensor, value).detach().contiguous()
         for name, p in model.named_parameters()
         for key, value in optimizer.state.get(p, {}).items()
     }
+    if average:
+        tensors |= {f"{name}/{RAW}": p.detach().contiguous() for name, p in model.named_parameters()}
+    return tensors
 
 
-def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Undo `optimizer_tensors`."""
+def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
+    """Undo `optimizer_tensors`, from what `save` wrote into `path`."""
+    from safetensors.torch import load_file
+
     by_name = dict(model.named_parameters())
-    for full, value in tensors.items():
+    for full, value in load_file(path / OPTIMIZER).items():
         name, _, key = full.rpartition("/")
         p = by_name[name]
         if key == RAW:
             p.data.copy_(value)
         else:  # a fused optimizer keeps its step count beside the parameter
-            optimizer.state[p][key] = value.to(p.device, copy=True)
+            optimizer.state[p][key] = like(value, p)

@@ -17,6 +17,7 @@ LADDER = ("tiny", "small", "gpt2-52m", "gpt2-83m", "gpt2-125m")  # sizes to choo
 WEIGHTS_PER_TOKEN = 6  # most weights, embeddings aside, for each training token
 LONGEST_ROW = 1024
 HELD_WHOLE = 0.995  # of the documents, by the row length that phon chooses
+MICRO_TOKENS = {False: 4096, True: 32768}  # by whether on a GPU: more tokens a micro-step gain no speed
 TRIED = 200_000  # documents that lengths are tried on
 
 
@@ -30,18 +31,13 @@ def choose_config(n_tokens: int, shapes: dict[str, Shape], *, on_gpu: bool) -> t
     reachable = LADDER if on_gpu else LADDER[:2]
     chosen = reachable[0]
     for name in reachable:
-        if inner_weights(shapes[name]) <= WEIGHTS_PER_TOKEN * n_tokens:
+        if shapes[name].n_parameters - shapes[name].n_embeddings <= WEIGHTS_PER_TOKEN * n_tokens:
             chosen = name
     where = "" if on_gpu else "; on a CPU nothing larger is tried"
     return chosen, (
         f"config: {chosen}, the largest of {', '.join(reachable)} with at most {WEIGHTS_PER_TOKEN} weights "
         f"(embeddings aside) for each of the corpus's {n_tokens:,} tokens{where}"
     )
-
-
-def inner_weights(shape: Shape) -> int:
-    """Parameters without embeddings."""
-    return shape.n_parameters - (shape.vocab_size + shape.seq_len) * shape.n_embd
 
 
 def shape_of(config: Config, vocab_size: int, seq_len: int) -> Shape:
@@ -56,6 +52,7 @@ def shape_of(config: Config, vocab_size: int, seq_len: int) -> Shape:
         m.n_inner or 4 * m.n_embd,
         0.0 if m.dropout == "auto" else m.dropout,
         m.attn_dropout,
+        m.tied,
     )
 
 
@@ -93,7 +90,7 @@ class Work:
     notes: tuple[str, ...]  # what was chosen, and why
 
 
-def work_out(config: Config, train: Shards, vocab_size: int, *, world: int) -> Work:
+def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_gpu: bool = False) -> Work:
     """Rows, batches, steps and the optimizer's settings of a run.
 
     Raises:
@@ -112,7 +109,10 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int) -> W
         rule = laws.batch(shape, epochs * packing.n_predictions) if epochs else laws.batch_for_steps(shape, steps or 1)
         chosen["train.global_batch"] = rule
         batch = rule.value
-    micro_batch, rows_per_step = share_out(float(batch), seq_len, config.train.micro_batch, world)
+    limit = config.train.micro_batch
+    if limit == "auto":
+        limit = 2 ** int(math.log2(max(1, MICRO_TOKENS[on_gpu] // seq_len)))
+    micro_batch, rows_per_step = share_out(float(batch), seq_len, limit, world)
     schedule = Schedule(packing, rows_per_step=rows_per_step, seed=config.train.seed)
     max_steps = steps or max(1, math.ceil((epochs or 1) * packing.n_rows / rows_per_step))
     passes = schedule.epoch(max_steps)
@@ -143,9 +143,13 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int) -> W
 def share_out(batch: float, seq_len: int, micro_batch: int, world: int) -> tuple[int, int]:
     """Rows of a micro-step and of a step, so that a step holds about `batch` tokens and each process as much.
 
+    Args:
+        micro_batch: The most rows of a micro-step.
+
     Raises:
         TrainError: the step's rows cannot be shared out among the processes.
     """
+    micro_batch = min(micro_batch, 2 ** math.ceil(math.log2(max(1.0, batch / seq_len))))
     rows_per_step = micro_batch * max(1, round(batch / (seq_len * micro_batch)))
     if rows_per_step % world:
         raise TrainError(

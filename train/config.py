@@ -53,6 +53,7 @@ class ModelConfig(Settings):
     n_inner: int | None = Field(None, gt=0)  # width of the feed-forward layer; 4 n_embd if not given
     dropout: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"  # after the embedding and in each residual branch
     attn_dropout: float = Field(0.0, ge=0, lt=1)  # on attention's shares; on a CPU it doubles the time of a step
+    tied: bool = True  # the head's weights are the embedding's; false: its own, vocabulary x n_embd more
     published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
 
     @model_validator(mode="after")
@@ -86,7 +87,8 @@ class TrainConfig(Settings):
     max_steps: int | None = Field(None, gt=0)  # give this or epochs
     epochs: float | None = Field(None, gt=0)
     global_batch: Annotated[int, Field(gt=0)] | Auto = "auto"  # tokens a step, whatever the number of processes
-    micro_batch: int = Field(8, gt=0)  # rows a forward and backward pass on each device
+    micro_batch: Annotated[int, Field(gt=0)] | Auto = "auto"  # rows a forward and backward pass on each device
+    checkpointing: Literal["auto", "always", "never"] = "auto"  # compute activations twice, for memory; auto: at need
     keep: Literal["best", "last"] = "best"  # which weights model/ gets; best: fewest bits per byte in validation
     patience: int = Field(5, ge=0)  # measurements without a new best that end the run; 0: never
     seed: int = Field(17, ge=0)

@@ -21,24 +21,27 @@ TEMPERATURE = 0.7
 RESTORE = "put back the folder as training left it, or take another checkpoint"
 
 
-def write_model(folder: Path, model: GPT2, tokenizer_folder: Path) -> None:
-    """Write `model` with its tokenizer into `folder`, which is there and not in use yet.
+def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor], tokenizer_folder: Path) -> None:
+    """Write a model with its tokenizer into `folder`, which is there and not in use yet.
+
+    Args:
+        weights: As `GPT2.weights` gives them.
 
     Raises:
         TrainError: the tokenizer's folder is damaged, or the model's vocabulary is not the tokenizer's.
     """
     contract = Contract.read(tokenizer_folder)
-    assert model.shape.vocab_size == contract.vocab_size
+    assert shape.vocab_size == contract.vocab_size
     ids: dict[str, Any] = {"bos_token_id": contract.bos, "eos_token_id": contract.eos, "pad_token_id": contract.pad}
     for name in COPIED:
         write_bytes(folder / name, (tokenizer_folder / name).read_bytes())
-    write_json(folder / CONFIG, hf_config(model.shape, bos=contract.bos, eos=contract.eos, pad=contract.pad))
+    write_json(folder / CONFIG, hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad))
     write_json(
         folder / GENERATION,
         # top_k 0 is none: the library's own default cuts at 50
-        {**ids, "do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "max_length": model.shape.seq_len},
+        {**ids, "do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "max_length": shape.seq_len},
     )
-    write_tensors(folder / WEIGHTS, model.weights())
+    write_tensors(folder / WEIGHTS, weights)
 
 
 def read_model(folder: Path) -> tuple[GPT2, Contract, Tokenizer]:
@@ -109,7 +112,7 @@ def read_shape(path: Path, contract: Contract) -> Shape:
         expected = hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad)
     except (KeyError, TypeError, ValueError) as error:
         raise TrainError(f"{path} does not give the shape of a GPT-2: {error!r}", hint=RESTORE) from error
-    for key in ("model_type", "activation_function", "layer_norm_epsilon", "tie_word_embeddings"):
+    for key in ("model_type", "activation_function", "layer_norm_epsilon"):
         if config.get(key, expected[key]) != expected[key]:
             raise TrainError(
                 f"{path} says {key} = {config[key]}; only {expected[key]} can be read",

@@ -14,6 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 IGNORE = -100  # a target that costs nothing
 EXPLICIT_UP_TO = 256  # on CPU in bf16, attention written out beats SDPA's backward up to this length
@@ -28,6 +29,7 @@ class Shape:
         seq_len: Positions it has learned, the longest context.
         dropout: After the embedding and in each residual branch.
         attn_dropout: On the attention's shares.
+        tied: Whether the head's weights are the embedding's.
     """
 
     vocab_size: int
@@ -38,13 +40,19 @@ class Shape:
     n_inner: int
     dropout: float = 0.0
     attn_dropout: float = 0.0
+    tied: bool = True
 
     @property
     def n_parameters(self) -> int:
-        """Weights, each once: the head shares the embedding's."""
+        """Weights, each once."""
         d, inner = self.n_embd, self.n_inner
         block = 4 * d * d + 2 * d * inner + 9 * d + inner  # 12 d^2 + 13 d when inner = 4 d
-        return (self.vocab_size + self.seq_len) * d + self.n_layer * block + 2 * d
+        return self.n_embeddings + self.n_layer * block + 2 * d
+
+    @property
+    def n_embeddings(self) -> int:
+        """Weights of tokens, positions and, where it has its own, the head."""
+        return ((1 if self.tied else 2) * self.vocab_size + self.seq_len) * self.n_embd
 
     @property
     def flops_per_token(self) -> int:
@@ -172,16 +180,24 @@ class Block(nn.Module):
 
 
 class GPT2(nn.Module):
-    """A decoder-only transformer with learned positions and a head tied to its embedding."""
+    """A decoder-only transformer with learned positions; the head is the embedding unless it is untied."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
+        self.checkpointing = False  # compute each block's activations twice rather than keep them
         self.wte = nn.Embedding(shape.vocab_size, shape.n_embd)
         self.wpe = nn.Embedding(shape.seq_len, shape.n_embd)
         self.h = nn.ModuleList(Block(shape) for _ in range(shape.n_layer))
         self.ln_f = nn.LayerNorm(shape.n_embd)
         self.drop = nn.Dropout(shape.dropout)
+        if not shape.tied:
+            self.lm_head = nn.Linear(shape.n_embd, shape.vocab_size, bias=False)
+
+    @property
+    def head(self) -> Tensor:
+        """What turns the last layer into logits: (V, n_embd)."""
+        return self.wte.weight if self.shape.tied else self.lm_head.weight
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the weights: normal with deviation 0.02, residual projections smaller by the root of their number.
@@ -212,8 +228,8 @@ class GPT2(nn.Module):
             seen = (piece[:, None, :, None] == piece[:, None, None, :]).tril()
         x = self.drop(self.wte(tokens) + place)
         for block in self.h:
-            x = block(x, seen)
-        logits = F.linear(self.ln_f(x), self.wte.weight)  # (B, T, V)
+            x = checkpoint(block, x, seen, use_reentrant=False) if self.checkpointing else block(x, seen)
+        logits = F.linear(self.ln_f(x), self.head)  # (B, T, V)
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
 
     def read(self, tokens: Tensor, cache: Cache) -> Tensor:
@@ -223,12 +239,12 @@ class GPT2(nn.Module):
         for layer, block in enumerate(self.h):
             x = cast(Block, block).read(x, cache.room[layer], start)
         cache.length = stop
-        return F.linear(self.ln_f(x[:, -1]), self.wte.weight)
+        return F.linear(self.ln_f(x[:, -1]), self.head)
 
     def weights(self) -> dict[str, Tensor]:
         """The weights under transformers' names and in its layout (its linear layers are stored transposed)."""
         return {
-            f"transformer.{name}": p.detach().t().contiguous() if _is_transposed(name) else p.detach().contiguous()
+            _library_name(name): p.detach().t().contiguous() if _is_transposed(name) else p.detach().contiguous()
             for name, p in self.named_parameters()
         }
 
@@ -236,8 +252,12 @@ class GPT2(nn.Module):
         """Take weights as `weights` gives them, or as transformers saves them."""
         with torch.no_grad():
             for name, p in self.named_parameters():
-                found = weights[f"transformer.{name}"]
+                found = weights[_library_name(name)]
                 p.copy_(found.t() if _is_transposed(name) else found)
+
+
+def _library_name(name: str) -> str:
+    return name if name.startswith("lm_head") else f"transformer.{name}"
 
 
 def _is_transposed(name: str) -> bool:
@@ -262,7 +282,7 @@ def hf_config(shape: Shape, *, bos: int, eos: int, pad: int) -> dict[str, object
         "resid_pdrop": shape.dropout,
         "layer_norm_epsilon": 1e-5,
         "initializer_range": 0.02,
-        "tie_word_embeddings": True,
+        "tie_word_embeddings": shape.tied,
         "bos_token_id": bos,
         "eos_token_id": eos,
         "pad_token_id": pad,
@@ -286,4 +306,5 @@ def shape_of(config: Mapping[str, object]) -> Shape:
         n_inner=int(cast(int, config.get("n_inner") or 4 * whole("n_embd"))),
         dropout=float(cast(float, config.get("resid_pdrop", 0.0))),
         attn_dropout=float(cast(float, config.get("attn_pdrop", 0.0))),
+        tied=bool(config.get("tie_word_embeddings", True)),
     )

@@ -61,6 +61,7 @@ def measure(
     world: int = 1,
     total: Callable[[Tensor], Tensor] = lambda x: x,
     stop: Callable[[], bool] = lambda: False,
+    together: bool = False,
 ) -> Measure:
     """The loss of a model on all `rows`, shared out among processes.
 
@@ -68,13 +69,17 @@ def measure(
         loss_of: From what `Rows.read` gives to the sum of the loss; the model in evaluation mode.
         total: Adds a tensor up over processes.
         stop: Asked between batches; true ends early (the run is about to be saved and left).
+        together: Each call of the model takes all processes: as many calls on each, and none ends early.
     """
     nats = torch.zeros((), dtype=torch.float64)
-    with torch.inference_mode():
-        for ids in batches(rows.packing.n_rows, micro_batch, rank, world):
-            if stop():
+    mine = list(batches(rows.packing.n_rows, micro_batch, rank, world))
+    spare = math.ceil(rows.packing.n_rows / (micro_batch * world)) - len(mine) if together else 0
+    with torch.no_grad():
+        for number, ids in enumerate([*mine, *[range(1)] * spare]):
+            if stop() and not together:
                 break
             batch = (torch.from_numpy(a).to(device) for a in rows.read(ids))
-            nats += loss_of(*batch).double().cpu()
+            loss = loss_of(*batch).double().cpu()
+            nats += loss if number < len(mine) else 0
     summed = float(total(nats.to(device) if device.type != "mps" else nats.float().to(device)))
     return Measure(summed, rows.packing.n_predictions, rows.shards.n_bytes)

@@ -3,18 +3,17 @@
 import math
 
 import torch
-from torch import nn
 
 from train.config import OptimConfig, known
 from train.errors import TrainError
+from train.gpt2 import GPT2
 from train.muon import Muon
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """AdamW, or Muon on the matrices and AdamW on the rest; weight decay on the matrices alone."""
-    embeddings = {id(p) for module in model.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
-    matrices = [p for p in model.parameters() if p.dim() >= 2 and id(p) not in embeddings]
-    others = [p for p in model.parameters() if p.dim() < 2 or id(p) in embeddings]
+def build_optimizer(model: GPT2, config: OptimConfig) -> torch.optim.Optimizer:
+    """AdamW, or Muon on the blocks' matrices and AdamW on the rest; weight decay on those matrices alone."""
+    matrices = [p for p in model.h.parameters() if p.dim() == 2]
+    others = [p for p in model.parameters() if id(p) not in {id(m) for m in matrices}]
     betas, plain = (config.beta1, config.beta2), {"params": others, "weight_decay": 0.0}
     if config.name == "muon":
         optimizer = Muon(

@@ -14,9 +14,9 @@ from train.score import judge
 
 
 def previewer(
-    model: GPT2, contract: Contract, tokenizer_folder: Path, *, n: int, seed: int, say: Callable[[str], None]
-) -> Callable[[float], list[dict[str, Any]]]:
-    """A function from a temperature to `n` samples: text, type, whether each ended and is valid."""
+    contract: Contract, tokenizer_folder: Path, *, n: int, seed: int, say: Callable[[str], None]
+) -> Callable[[GPT2, float], list[dict[str, Any]]]:
+    """A function from a model and a temperature to `n` samples: text, type, whether each ended and is valid."""
     tokenizer = read_tokenizer(tokenizer_folder, contract)
     try:
         notation = load_notation(contract.notation)
@@ -24,7 +24,7 @@ def previewer(
         say(f"samples are not checked: {error} ({error.hint})")
         notation = None
 
-    def sample(temperature: float) -> list[dict[str, Any]]:
+    def sample(model: GPT2, temperature: float) -> list[dict[str, Any]]:
         drawn = []
         for one in generate(model, contract, n=n, sampling=Sampling(temperature=temperature), seed=seed):
             text = one.text(tokenizer)

@@ -55,6 +55,10 @@ def main(config: str | None, resume: str, workspace: str | None, overrides: tupl
         train_run(Request(config, resume, workspace, overrides), stop)
     except TrainError as error:
         fail(str(error), error.hint, error.exit_code)
+    except RuntimeError as error:
+        if not is_lost_connection(error):
+            raise
+        fail("another process of this job is gone", "the launcher's report names it; run the same command again", 1)
     except KeyboardInterrupt:
         fail("interrupted", "run the same command again to go on", 5)
     except OSError as error:
@@ -81,12 +85,28 @@ def check_launch() -> None:
         )
 
 
+def is_lost_connection(error: RuntimeError) -> bool:
+    """Whether the error is what is left of a talk with a process that died."""
+    from torch.distributed import DistError
+
+    text = str(error)
+    signs = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "remote process exited")
+    return isinstance(error, DistError) or any(sign in text for sign in signs)
+
+
 def fail(message: str, hint: str, exit_code: int) -> None:
-    """Say what is wrong in one line and what to do in another, once, and leave."""
-    if os.environ.get("RANK", "0") == "0":
-        click.echo(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
+    """Say what is wrong in one line and what to do in another, once for all processes, and leave."""
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    is_first = True
+    if world > 1:
+        from train.watch import is_first_to_fail
+
+        is_first = is_first_to_fail()
+    if is_first:
+        where = f" on rank {rank}" if rank else ""
+        click.echo(f"error{where}: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
     sys.stderr.flush()
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if world > 1:
         os._exit(exit_code)  # the others may wait for us in a collective: the launcher ends them
     sys.exit(exit_code)
 

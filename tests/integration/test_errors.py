@@ -18,7 +18,7 @@ import pytest
 
 from tests.crash import tree
 from tests.integration.test_crash import has_namespaces
-from tests.integration.test_training import ENVIRONMENT, ROOT, TOY
+from tests.toy import ENVIRONMENT, ROOT, TOY
 from train.files import lock
 
 PHON = [sys.executable, "-m", "pipeline.cli"]

@@ -26,7 +26,7 @@ import pytest
 
 from pipeline.bpe import byte_characters, symbol_merges
 from tests.crash import tree
-from tests.integration.test_training import TOY
+from tests.toy import TOY
 from train.contract import Contract
 from train.notation import load_notation
 from train.shards import SPLITS, Shards, open_split

@@ -70,7 +70,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = make_tokenizer(root / "data" / "tokenizer")
     folder = root / "runs" / "small" / "model"
     folder.mkdir(parents=True)
-    write_model(folder, learn_by_heart(tokenizer), tokenizer)
+    model = learn_by_heart(tokenizer)
+    write_model(folder, model.shape, model.weights(), tokenizer)
     (root / "runs" / "LATEST").write_text("small\n")
     return root
 

@@ -1,6 +1,5 @@
 """Real trainings of a toy model by real processes, killed for real."""
 
-import hashlib
 import json
 import os
 import random
@@ -8,97 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TOY = ["--config", "tiny", "model.n_layer=2", "model.n_embd=32", "model.n_head=2", "data.seq_len=64"]
-TOY += ["train.global_batch=512", "train.micro_batch=4", "train.max_steps=24", "optim.warmup_steps=3"]
-TOY += ["log.log_every=1", "log.eval_every=8", "log.sample_every=0", "log.save_every=5"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error::UserWarning:train"}
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with shards of the sample essays and verse, in plain text."""
-    place = tmp_path_factory.mktemp("prepared")
-    corpora = [str(ROOT / "samples" / "corpus" / name) for name in ("essays", "verse")]
-    phon("prepare", *corpora, "--to", "text", "--workspace", str(place))
-    phon("tokenizer", "--vocab-size", "384", "--workspace", str(place))
-    return place
-
-
-@pytest.fixture
-def workspace(prepared: Path, tmp_path: Path) -> Path:
-    """The same shards with no runs yet."""
-    (tmp_path / "data").symlink_to(prepared / "data")
-    return tmp_path
-
-
-def phon(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "pipeline.cli", *arguments], check=True, capture_output=True, cwd=ROOT)
-
-
-def command(workspace: Path, *arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "train" / "run.py"), "--workspace", str(workspace), *arguments]
-
-
-def trained(workspace: Path, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
-    """Train to the end; what was said."""
-    done = subprocess.run(
-        command(workspace, *arguments), capture_output=True, text=True, env={**ENVIRONMENT, **(env or {})}, timeout=240
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
-def weights(workspace: Path, run: str = "tiny") -> str:
-    return hashlib.sha256((workspace / "runs" / run / "model" / "model.safetensors").read_bytes()).hexdigest()
-
-
-def log(workspace: Path, run: str = "tiny") -> list[dict[str, Any]]:
-    lines = (workspace / "runs" / run / "log.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def losses(workspace: Path, run: str = "tiny") -> list[tuple[int, float]]:
-    return [(record["step"], record["loss"]) for record in log(workspace, run) if "loss" in record]
-
-
-def validations(workspace: Path) -> list[tuple[int, float]]:
-    return [(record["step"], record["val_loss"]) for record in log(workspace) if "val_loss" in record]
-
-
-@pytest.fixture(scope="module")
-def left_alone(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace whose run nobody disturbed."""
-    place = tmp_path_factory.mktemp("alone")
-    (place / "data").symlink_to(prepared / "data")
-    trained(place, *TOY)
-    return place
-
-
-def start(workspace: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command(workspace, *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
-    )
-
-
-def wait_for(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 120
-    while not holds():
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < until
-        time.sleep(0.002)
-
-
-def steps_logged(workspace: Path) -> int:
-    path = workspace / "runs" / "tiny" / "log.jsonl"
-    return path.read_bytes().count(b'"loss"') if path.is_file() else 0
+from tests.toy import (
+    ENVIRONMENT,
+    ROOT,
+    TOY,
+    command,
+    log,
+    losses,
+    start,
+    steps_logged,
+    trained,
+    validations,
+    wait_for,
+    weights,
+)
 
 
 def test_a_run_learns_and_leaves_a_whole_folder(left_alone: Path) -> None:

@@ -3,6 +3,7 @@ from typing import Literal
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from train import checkpoint
 from train.checkpoint import State
@@ -37,13 +38,16 @@ class Kept:
         def write_model(path: Path) -> None:
             write_bytes(path / WEIGHTS, save(self.model.weights()))
 
-        return checkpoint.save(self.folder, State(step, 8 * step), write_model, self.model, self.optimizer)
+        tensors = checkpoint.optimizer_tensors(self.model, self.optimizer, None)
+        return checkpoint.save(self.folder, State(step, 8 * step), write_model, tensors)
 
     def newest(self) -> Path | None:
         return checkpoint.newest(self.folder, self.said.append)
 
     def load(self, path: Path) -> State:
-        return checkpoint.load(path, self.model.load_weights, self.model, self.optimizer)
+        self.model.load_weights(load_file(path / WEIGHTS))
+        checkpoint.load_optimizer(self.model, self.optimizer, path)
+        return checkpoint.read_state(path)
 
 
 def weights(kept: Kept) -> list[torch.Tensor]:

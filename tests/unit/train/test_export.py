@@ -58,7 +58,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("export")
     folder = root / "model"
     folder.mkdir()
-    write_model(folder, random_model(SHAPE), make_tokenizer(root / "tokenizer"))
+    model = random_model(SHAPE)
+    write_model(folder, model.shape, model.weights(), make_tokenizer(root / "tokenizer"))
     return folder
 
 

@@ -1,0 +1,58 @@
+"""train/run.py with one fault in it, on one rank: what the tests of many processes launch.
+
+Usage: faults.py KIND@RANK:STEP -- what run.py takes
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+
+from train import run, step
+
+
+def main() -> None:
+    """Plant the fault, then be run.py."""
+    kind, where = sys.argv[1].split("@")
+    rank, moment = map(int, where.split(":"))
+    honest_step, honest_micro_step = step.accumulate, step.micro_step
+    now = [-1]
+
+    def accumulate(t: Any, rows: Any, predictions: int, number: int) -> Any:
+        now[0] = number
+        return honest_step(t, rows, predictions, number)
+
+    def micro_step(t: Any, rows: Any, predictions: int, seed: int) -> torch.Tensor:
+        is_here = int(os.environ.get("RANK", "0")) == rank and now[0] == moment
+        if kind == "memory" and is_here and len(rows) > 2:
+            # As a device does it: some of the gradients are there already.
+            next(t.model.parameters()).grad = torch.ones_like(next(t.model.parameters()))
+            raise torch.OutOfMemoryError("planted")
+        if kind == "one-row" and is_here and not t.model.checkpointing:
+            raise torch.OutOfMemoryError("planted")
+        if kind == "stop" and is_here:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if kind == "kill" and is_here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "leave" and is_here:
+            os._exit(0)
+        if kind == "raise" and is_here:
+            raise OSError(5, "Input/output error", "shard-of-this-rank")
+        nats = honest_micro_step(t, rows, predictions, seed)
+        is_later = int(os.environ.get("RANK", "0")) == rank and now[0] > moment
+        if (kind == "nan" and is_here) or (kind == "nan-forever" and (is_here or is_later)):
+            next(t.model.parameters()).grad *= float("nan")
+            return nats * float("nan")
+        return nats
+
+    vars(step).update(accumulate=accumulate, micro_step=micro_step)
+    run.main(args=sys.argv[3:])
+
+
+if __name__ == "__main__":
+    main()

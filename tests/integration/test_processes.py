@@ -1,0 +1,227 @@
+"""Several real processes that train one model: what they promise together, and what one of them may do to all."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.toy import (
+    ENVIRONMENT,
+    ROOT,
+    TOY,
+    command,
+    log,
+    losses,
+    start,
+    steps_logged,
+    trained,
+    validations,
+    wait_for,
+    weights,
+)
+
+EXACT = [*TOY, "train.precision=fp32", "model.dropout=0", "optim.name=adamw"]
+
+
+def launch(*what: str, n: int = 2, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start `what` on each of `n` processes."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n), "--master_port", str(port)]
+    return subprocess.Popen(
+        [*launcher, *what],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**ENVIRONMENT, **(env or {})},
+    )
+
+
+def together(workspace: Path, *arguments: str, n: int = 2, code: int = 0, env: dict[str, str] | None = None) -> str:
+    """Train to the end on `n` processes; what was said."""
+    process = launch(*command(workspace, *arguments)[1:], n=n, env=env)
+    said, _ = process.communicate(timeout=240)
+    assert process.returncode == code, said
+    return said
+
+
+def faulty(workspace: Path, fault: str, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, float]:
+    """Train on two processes with a fault in one: exit code, what was said, seconds from the start."""
+    began = time.monotonic()
+    script = [str(ROOT / "tests" / "faults.py"), fault, "--", *command(workspace, *arguments)[2:]]
+    process = launch(*script, env=env)
+    said, _ = process.communicate(timeout=150)
+    return process.returncode, said, time.monotonic() - began
+
+
+def other(workspace: Path, name: str) -> Path:
+    """A workspace on the same shards."""
+    place = workspace / name
+    place.mkdir()
+    (place / "data").symlink_to((workspace / "data").resolve())
+    return place
+
+
+def test_one_and_two_processes_end_in_the_same_bytes(workspace: Path) -> None:
+    # Four micro-steps of two rows, with dropout, an average, and Muon: one process adds up what two would.
+    settings = [*TOY, "train.micro_batch=2", "model.dropout=0.1", "optim.ema=0.9", "optim.name=muon"]
+    together(workspace, *settings)
+    alone = other(workspace, "alone")
+    trained(alone, *settings)
+    assert losses(workspace) == losses(alone)
+    for (_, loss), (_, expected) in zip(validations(workspace), validations(alone), strict=True):
+        assert loss == pytest.approx(expected, rel=1e-6)  # a sum over rows, which two share
+    assert weights(workspace) == weights(alone)
+
+
+def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path) -> None:
+    settings = [*EXACT, "train.micro_batch=2"]
+    process = start(workspace, *settings)
+    wait_for(lambda: steps_logged(workspace) >= 6, process)
+    process.kill()
+    process.communicate()
+    pair = launch(*command(workspace, *settings)[1:])
+    wait_for(lambda: steps_logged(workspace) >= 14, pair)
+    pair.send_signal(signal.SIGTERM)
+    pair.communicate(timeout=60)
+    assert pair.returncode
+    said = trained(workspace, *settings)
+    assert "resumed at step" in said
+    alone = other(workspace, "alone")
+    trained(alone, *settings)
+    assert losses(workspace) == losses(alone)
+    assert weights(workspace) == weights(alone)
+
+
+def test_shards_of_a_model_learn_what_the_whole_learns(workspace: Path) -> None:
+    settings = [*EXACT, "log.sample_every=12", "log.n_samples=1"]
+    fsdp = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
+    process = launch(*command(workspace, *settings)[1:], env=fsdp)
+    wait_for(lambda: steps_logged(workspace) >= 12, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    said = together(workspace, *settings, env=fsdp)
+    assert "resumed at step" in said
+    assert "weights shared out among 2 processes" in said
+    alone = other(workspace, "alone")
+    trained(alone, *settings)
+    for (step, loss), (same_step, expected) in zip(losses(workspace), losses(alone), strict=True):
+        assert step == same_step
+        assert loss == pytest.approx(expected, rel=1e-4)
+    assert len([record for record in log(workspace) if "samples" in record]) == 8
+    from safetensors.torch import load_file
+
+    ours, theirs = (load_file(p / "runs" / "tiny" / "model" / "model.safetensors") for p in (workspace, alone))
+    for name, tensor in theirs.items():
+        assert ours[name].sub(tensor).abs().max() < 2e-3, name
+
+
+@pytest.mark.parametrize("setting", ["optim.name=muon", "optim.ema=0.5"])
+def test_what_needs_whole_matrices_is_refused_with_shards(workspace: Path, setting: str) -> None:
+    told = together(workspace, *EXACT, setting, env={"ACCELERATE_USE_FSDP": "true"}, code=1)
+    assert told.count(f"error: {setting.removesuffix('=0.5')} cannot be combined") == 1
+
+
+@pytest.mark.parametrize("fault", ["memory@1:5", "one-row@0:3"])
+def test_memory_short_on_one_rank_changes_no_loss(workspace: Path, fault: str) -> None:
+    micro = "train.micro_batch=4" if fault.startswith("memory") else "train.micro_batch=1"
+    code, said, _ = faulty(workspace, fault, *EXACT, micro)
+    assert code == 0, said
+    expected = "2 rows a micro-step from now on, in place of 4" if "memory" in fault else "gradient checkpointing is on"
+    assert said.count(expected) == 1
+    alone = other(workspace, "alone")
+    trained(alone, *EXACT)
+    for (step, loss), (same_step, other_loss) in zip(losses(workspace), losses(alone), strict=True):
+        assert step == same_step
+        assert loss == pytest.approx(other_loss, rel=1e-6 * 24)  # of 24 updates, each on the last one's rounding
+    norms = [[record["grad_norm"] for record in log(place) if "grad_norm" in record] for place in (workspace, alone)]
+    assert norms[0][:7] == pytest.approx(norms[1][:7], rel=1e-4)  # no gradient counted twice
+
+
+def test_a_step_not_finite_on_one_rank_is_left_out_on_all(workspace: Path) -> None:
+    code, said, _ = faulty(workspace, "nan@1:5", *EXACT)
+    assert code == 0, said
+    assert said.count("the loss at step 6 is nan, the gradient's norm nan (from rank 1): left out") == 1
+    seen = losses(workspace)
+    assert [step for step, _ in seen] == list(range(1, 25))
+    assert seen[-1][1] < seen[0][1] - 0.5
+
+
+def test_one_rank_that_is_never_finite_ends_the_job_by_name(workspace: Path) -> None:
+    code, said, _ = faulty(workspace, "nan-forever@1:5", *EXACT, "log.save_every=1")
+    assert code == 1
+    assert said.count("error: the loss at step 8 is nan, the gradient's norm nan (from rank 1), and the 2 steps") == 1
+    from safetensors.numpy import load_file
+
+    newest = sorted((workspace / "runs" / "tiny" / "checkpoints").glob("step-*"))[-1]
+    assert all(abs(tensor).max() < float("inf") for tensor in load_file(newest / "model.safetensors").values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"),
+    [
+        ("kill", "Signal 9 (SIGKILL)"),
+        ("leave", "error: another process of this job is gone"),
+        ("raise", "error on rank 1: shard-of-this-rank: Input/output error"),
+        ("stop", "error: rank 1 (pid "),
+    ],
+)
+def test_one_rank_that_dies_ends_the_job_within_a_minute_by_name(workspace: Path, kind: str, sign: str) -> None:
+    code, said, seconds = faulty(workspace, f"{kind}@1:5", *EXACT, "log.save_every=1")
+    assert code != 0
+    assert sign in said
+    assert seconds < 60 + 15  # from the start of the job
+    assert "resumed at step" in trained(workspace, *EXACT, "log.save_every=1")
+    alone = other(workspace, "alone")
+    trained(alone, *EXACT, "log.save_every=1")
+    assert weights(workspace) == weights(alone)
+
+
+@pytest.mark.parametrize("moment", ["before the first step", "while training", "at the end"])
+def test_a_job_asked_to_stop_can_go_on(workspace: Path, moment: str) -> None:
+    settings = [*EXACT, "train.micro_batch=4"]
+    process = launch(*command(workspace, *settings)[1:])
+    if moment == "while training":
+        wait_for(lambda: steps_logged(workspace) >= 9, process)
+    elif moment == "at the end":
+        wait_for(lambda: steps_logged(workspace) >= 23, process)
+    else:
+        wait_for(lambda: (workspace / "runs" / "tiny" / "run.json").is_file(), process)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert "error: interrupted" in said or (workspace / "runs" / "tiny" / "model").is_dir(), said
+    together(workspace, *settings)
+    alone = other(workspace, "alone")
+    trained(alone, *settings)
+    assert losses(workspace) == losses(alone)
+    assert weights(workspace) == weights(alone)
+
+
+def test_processes_end_when_their_launcher_is_killed(workspace: Path) -> None:
+    process = launch(*command(workspace, *EXACT, "train.max_steps=100000", "log.eval_every=0")[1:])
+    wait_for(lambda: steps_logged(workspace) >= 2, process)
+    (pid,) = [int(line) for line in (workspace / "runs" / "tiny" / ".lock").read_text().split()]
+    process.kill()
+    assert process.stdout
+    process.stdout.close()
+    process.wait()
+    until = time.monotonic() + 60
+    while is_alive(pid):
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            pytest.fail("the processes went on without their launcher")
+        time.sleep(0.2)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nobody asked after does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
