@@ -6,6 +6,7 @@ from pathlib import Path
 if not __package__:  # launched as a script: imports are searched beside train/, never inside it
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+import contextlib
 import errno
 import os
 import signal
@@ -104,8 +105,9 @@ def fail(message: str, hint: str, exit_code: int) -> None:
         is_first = is_first_to_fail()
     if is_first:
         where = f" on rank {rank}" if rank else ""
-        click.echo(f"error{where}: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
-    sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo(f"error{where}: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
+            sys.stderr.flush()
     if world > 1:
         os._exit(exit_code)  # the others may wait for us in a collective: the launcher ends them
     sys.exit(exit_code)

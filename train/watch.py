@@ -81,7 +81,8 @@ def _end(store: Any, silent: list[int]) -> None:
 
 
 def _say(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal may be gone with the launcher
+        print(f"error: {message}", file=sys.stderr, flush=True)
 
 
 def is_first_to_fail() -> bool:
