@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 BEAT_S = 2.0  # between signs of life
+ANSWER_S = 5.0  # for the launcher's store to answer
 SILENT_S = 30.0  # without one; a collective of torch waits for many minutes, since saving and sampling may be long
 
 
@@ -93,10 +94,11 @@ def is_first_to_fail() -> bool:
         return os.environ.get("RANK", "0") == "0"
     if os.environ.get("RANK", "0") != "0":
         time.sleep(0.5)  # what befalls all is the main process's to tell
-    try:
-        return bool(_store().add("phon/told", 1) == 1)
-    except RuntimeError:
-        return True
+    found: list[int] = []
+    asking = threading.Thread(target=lambda: found.append(_store().add("phon/told", 1)), daemon=True)
+    asking.start()
+    asking.join(ANSWER_S)  # a launcher that is gone would be waited for in vain
+    return found in ([], [1])
 
 
 def _store() -> Any:
