@@ -168,8 +168,8 @@ def compete(name: str, place: Path, pipe: Connection, threads: int) -> None:
     CONTENDERS[name](place, turns(pipe))
 
 
-def make_shards(place: Path) -> None:
-    """A workspace of random tokens, as `phon tokenizer` would leave one."""
+def make_shards(place: Path, *, vocab_size: int = V, lengths: Any = None, n_tokens: int = 400_000) -> None:
+    """A workspace of random tokens, as `phon tokenizer` would leave one: one document, or some of these lengths."""
     import numpy as np
 
     from train.contract import BOS, EOS, PAD, Contract
@@ -178,21 +178,22 @@ def make_shards(place: Path) -> None:
     from train.shards import ShardWriter
 
     tokenizer, shards = place / "data" / "tokenizer", place / "data" / "shards"
-    tokens = [BOS, EOS, PAD, *(f"<{i}>" for i in range(3, V))]
+    tokens = [BOS, EOS, PAD, *(f"<{i}>" for i in range(3, vocab_size))]
     vocabulary = {token: i for i, token in enumerate(tokens)}
     model = {"type": "BPE", "vocab": vocabulary, "merges": []}
     write_text(tokenizer / "tokenizer.json", json.dumps({"version": "1.0", "model": model}))
     write_text(tokenizer / "tokenizer_config.json", "{}")
     digest = sha256_file(tokenizer / "tokenizer.json")
-    Contract({"name": "text"}, V, 0, 1, 2, {"": [0]}, {"": 1}, digest).write(tokenizer)
+    Contract({"name": "text"}, vocab_size, 0, 1, 2, {"": [0]}, {"": 1}, digest).write(tokenizer)
     files: dict[str, dict[str, Any]] = {}
-    for split, n in (("train", 400_000), ("validation", 2_000)):
-        writer = ShardWriter(shards / split, vocab_size=V)
-        ids = np.random.default_rng(0).integers(3, V, n)
-        writer.add(ids, np.array([n]), np.array([n]), [""])
+    for split, n in (("train", n_tokens), ("validation", 2_000)):
+        each = np.array([n]) if lengths is None or split == "validation" else lengths
+        writer = ShardWriter(shards / split, vocab_size=vocab_size)
+        ids = np.random.default_rng(0).integers(3, vocab_size, each.sum())
+        writer.add(ids, each, each, [""] * len(each))
         names = writer.close()
         files |= {f"{split}/{k}": v for k, v in describe_files(shards / split, names).items()}
-    Manifest("pack", [], {}, {}, {"tokenizer_sha256": digest, "vocab_size": V}, files).write(shards)
+    Manifest("pack", [], {}, {}, {"tokenizer_sha256": digest, "vocab_size": vocab_size}, files).write(shards)
 
 
 def ceiling() -> float:

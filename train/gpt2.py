@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-IGNORE = -100  # a target that costs nothing
-EXPLICIT_UP_TO = 256  # on CPU in bf16, attention written out beats SDPA's backward up to this length
+from train.attention import Mask, attend, pieces
+from train.head import cross_entropy
 
 
 @dataclass(frozen=True)
@@ -94,28 +94,12 @@ class Attention(nn.Module):
         q, k, v = self.c_attn(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
         return q, k, v
 
-    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
-        """(B, T, C) to (B, T, C); position t sees 0 to t, and of these what `seen` says, (B, 1, T, T) of bool."""
+    def forward(self, x: Tensor, seen: Mask) -> Tensor:
+        """(B, T, C) to (B, T, C); position t sees 0 to t, and of these what `seen` says."""
         B, T, C = x.shape
         q, k, v = self.heads(x)
         p = self.dropout if self.training else 0.0
-        if q.device.type == "cpu" and q.dtype is torch.bfloat16 and T <= EXPLICIT_UP_TO:
-            scores = (q @ k.transpose(2, 3)) * (1.0 / math.sqrt(q.shape[-1]))
-            if seen is None:
-                seen = torch.ones(T, T, dtype=torch.bool, device=q.device).tril()
-            shares = F.softmax(scores.masked_fill(~seen, float("-inf")), dim=-1, dtype=torch.float32)
-            mixed = F.dropout(shares, p).to(q.dtype) @ v
-        elif seen is None:
-            mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
-        else:
-            bias = torch.zeros_like(seen, dtype=q.dtype).masked_fill(~seen, float("-inf"))  # faster than bool on CPU
-            if q.device.type == "cpu" and not p:
-                # What SDPA calls here, which may not be told itself that the mask is causal too: a quarter faster.
-                mixed = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, True, attn_mask=bias)[
-                    0
-                ]
-            else:
-                mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=p)
+        mixed = attend(q, k, v, seen, p)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
         return out
 
@@ -166,7 +150,7 @@ class Block(nn.Module):
         self.mlp = FeedForward(shape)
         self.drop = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, seen: Mask) -> Tensor:
         """(B, T, C) to (B, T, C); `seen` as in `Attention`."""
         x = x + self.drop(self.attn(self.ln_1(x), seen))
         out: Tensor = x + self.drop(self.mlp(self.ln_2(x)))
@@ -219,18 +203,17 @@ class GPT2(nn.Module):
             targets: (B, T) the id after each token, or `IGNORE`.
             positions: (B, T) where rows hold several pieces: each counts from 0, and sees itself alone.
         """
-        seen = None
+        seen: Mask = None
         if positions is None:
             place = self.wpe.weight[: tokens.shape[1]]
         else:
             place = self.wpe(positions)
-            piece = (positions == 0).cumsum(1)
-            seen = (piece[:, None, :, None] == piece[:, None, None, :]).tril()
+            is_dropping = self.training and self.shape.attn_dropout > 0
+            seen = pieces(positions, in_blocks=tokens.is_cuda and torch.compiler.is_compiling() and not is_dropping)
         x = self.drop(self.wte(tokens) + place)
         for block in self.h:
             x = checkpoint(block, x, seen, use_reentrant=False) if self.checkpointing else block(x, seen)
-        logits = F.linear(self.ln_f(x), self.head)  # (B, T, V)
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+        return cross_entropy(self.ln_f(x).flatten(0, 1), self.head, targets.flatten())
 
     def read(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""

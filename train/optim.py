@@ -24,7 +24,7 @@ def build_optimizer(model: GPT2, config: OptimConfig) -> torch.optim.Optimizer:
             betas=betas,
             eps=config.eps,
         )
-        optimizer.add_param_group(plain)
+        optimizer.add_param_group({**plain, "scale": config.adamw_scale})
         return optimizer
     groups = [{"params": matrices, "weight_decay": known(config.weight_decay)}, plain]
     # Fused: five times faster than a loop over parameters on CPU too, and no temporary copies.

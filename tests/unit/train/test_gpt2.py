@@ -1,10 +1,14 @@
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from train.gpt2 import GPT2, IGNORE, Cache, Shape, hf_config, shape_of
+from train.attention import attend, pieces
+from train.data import IGNORE
+from train.gpt2 import GPT2, Cache, Shape, hf_config, shape_of
 
 SHAPE = Shape(vocab_size=101, seq_len=24, n_layer=3, n_head=2, n_embd=16, n_inner=40)
 
@@ -39,17 +43,22 @@ def logits_everywhere(model: GPT2, tokens: torch.Tensor) -> torch.Tensor:
     return torch.stack(read, 1)
 
 
-def test_transformers_gives_the_same_logits_with_our_weights() -> None:
-    model, other = random_model(), library_model()
+UNTIED = replace(SHAPE, tied=False)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, UNTIED])
+def test_transformers_gives_the_same_logits_with_our_weights(shape: Shape) -> None:
+    model, other = random_model(shape), library_model(shape)
     missing, unexpected = other.load_state_dict(model.weights(), strict=False)
-    assert (missing, unexpected) == (["lm_head.weight"], [])  # the head is the embedding
+    assert (missing, unexpected) == (["lm_head.weight"] if shape.tied else [], [])  # the head is the embedding
     tokens = random_tokens(2, SHAPE.seq_len)
     with torch.no_grad():
         assert torch.allclose(other(tokens).logits, logits_everywhere(model, tokens), atol=1e-5)
 
 
-def test_we_give_the_same_logits_with_weights_of_transformers() -> None:
-    other, model = library_model(), random_model(seed=5)
+@pytest.mark.parametrize("shape", [SHAPE, UNTIED])
+def test_we_give_the_same_logits_with_weights_of_transformers(shape: Shape) -> None:
+    other, model = library_model(shape), random_model(shape, seed=5)
     with torch.no_grad():
         for p in other.parameters():
             p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel())))
@@ -132,6 +141,28 @@ def test_documents_that_share_a_row_do_not_see_each_other() -> None:
     torch.testing.assert_close(packed, [p.grad for p in apart.parameters()], rtol=1e-4, atol=1e-4)
 
 
+def test_documents_in_blocks_are_documents_by_a_mask() -> None:
+    q, k, v = (torch.randn(2, 3, 128, 16, generator=torch.Generator().manual_seed(i)) for i in range(3))
+    positions = torch.stack([torch.arange(128) % 50, torch.arange(128)])
+    by_mask = attend(q, k, v, pieces(positions, in_blocks=False), 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tells that without compiling it is slow
+        in_blocks = attend(q, k, v, pieces(positions, in_blocks=True), 0.0)
+    torch.testing.assert_close(in_blocks, by_mask, rtol=1e-4, atol=1e-5)
+
+
+def test_activations_computed_twice_give_the_same_gradient() -> None:
+    shape = replace(SHAPE, dropout=0.2)
+    gradients = []
+    for checkpointing in (False, True):
+        model = random_model(shape).train()
+        model.checkpointing = checkpointing
+        torch.manual_seed(3)
+        model(random_tokens(3, 20), random_tokens(3, 20, seed=2)).backward()
+        gradients.append([p.grad for p in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True) if a is not None and b is not None)
+
+
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_attention_written_out_for_bf16_is_attention(is_shared: bool) -> None:
     attention = random_model().h[0].get_submodule("attn").to(torch.bfloat16)
@@ -181,5 +212,7 @@ def test_parameters_are_as_many_as_published(n_layer: int, n_head: int, n_embd: 
     assert counted == shape.n_parameters == published
 
 
-def test_the_shape_comes_back_from_the_config() -> None:
-    assert shape_of(hf_config(SHAPE, bos=0, eos=1, pad=2)) == SHAPE
+@pytest.mark.parametrize("shape", [SHAPE, UNTIED])
+def test_the_shape_comes_back_from_the_config(shape: Shape) -> None:
+    assert shape_of(hf_config(shape, bos=0, eos=1, pad=2)) == shape
+    assert shape.n_parameters == sum(p.numel() for p in GPT2(shape).parameters())

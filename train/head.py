@@ -1,0 +1,74 @@
+"""The loss of a head without its logits: they are made, used and forgotten some rows at a time."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from train.data import IGNORE
+
+CPU_ROWS = 512  # logits of so many rows stay near the processor; measured: 7 % of a step less than all at once
+GPU_LOGITS = 2**27  # at a time: half a gigabyte in fp32, and products still large
+
+
+def cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Sum of the cross-entropy of logits `x @ weight.T` against targets that are not `IGNORE`, in nats, fp32.
+
+    Its gradient is worked out together with it, so that nothing of size (N, V) is kept for the backward pass, and no
+    product is made twice. In autocast the products are of its precision; sums and exponentials are fp32.
+
+    Args:
+        x: (N, n_embd).
+        weight: (V, n_embd).
+        targets: (N).
+
+    Source: Hsu et al. 2024 (Liger Kernel, arXiv 2410.10989), section 3.2, of which this is the idea in plain torch.
+    """
+    device = x.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    x, rows = x.to(dtype), CPU_ROWS if device == "cpu" else max(CPU_ROWS, GPU_LOGITS // weight.shape[0])
+    if torch.is_grad_enabled():
+        nats: Tensor = _Loss.apply(x, weight, targets, rows)  # type: ignore[no-untyped-call]
+        return nats
+    weight = weight.to(dtype)
+    nats = x.new_zeros((), dtype=torch.float32)
+    for start in range(0, x.shape[0], rows):
+        part = slice(start, start + rows)
+        nats = nats + _nats((x[part] @ weight.t()).float(), targets[part])[0]
+    return nats
+
+
+def _nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The loss of some rows; and what its gradient needs: log of the sums, targets from 0 on, which of them count."""
+    counts = targets != IGNORE
+    index = targets.clamp_min(0)[:, None]
+    log_sum = torch.logsumexp(logits, 1, keepdim=True)
+    nats = ((log_sum - logits.gather(1, index))[:, 0] * counts).sum()
+    return nats, log_sum, index, counts
+
+
+class _Loss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, rows: int) -> Tensor:
+        low = weight.to(x.dtype)
+        ids = torch.arange(weight.shape[0], device=x.device)[None]
+        of_weight = torch.zeros(weight.shape, dtype=torch.float32, device=x.device)
+        of_x, nats = [], x.new_zeros((), dtype=torch.float32)
+        for start in range(0, x.shape[0], rows):
+            h = x[start : start + rows]
+            logits = (h @ low.t()).float()
+            loss, log_sum, index, counts = _nats(logits, targets[start : start + rows])
+            nats = nats + loss
+            of_logits = (torch.exp(logits - log_sum) - (ids == index).float()) * counts[:, None]
+            of_logits = of_logits.to(x.dtype)
+            of_x.append(of_logits @ low)
+            of_weight += of_logits.t() @ h
+        ctx.save_for_backward(torch.cat(of_x), of_weight)
+        ctx.dtype = weight.dtype
+        return nats
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        of_x, of_weight = ctx.saved_tensors
+        scale = gradients[0]
+        return of_x * scale.to(of_x.dtype), (of_weight * scale).to(ctx.dtype), None, None
