@@ -4,6 +4,7 @@ Usage: faults.py KIND@RANK:STEP -- what run.py takes
 """
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -29,6 +30,10 @@ def main() -> None:
 
     def micro_step(t: Any, rows: Any, predictions: int, seed: int) -> torch.Tensor:
         is_here = int(os.environ.get("RANK", "0")) == rank and now[0] == moment
+        if kind == "limit" and is_here and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])  # no more than 60 MB from here on
+            room = pages * resource.getpagesize() + 60 * 2**20
+            resource.setrlimit(resource.RLIMIT_AS, (room, room))
         if kind == "memory" and is_here and len(rows) > 2:
             # As a device does it: some of the gradients are there already.
             next(t.model.parameters()).grad = torch.ones_like(next(t.model.parameters()))

@@ -144,6 +144,19 @@ def test_memory_short_on_one_rank_changes_no_loss(workspace: Path, fault: str) -
     assert norms[0][:7] == pytest.approx(norms[1][:7], rel=1e-4)  # no gradient counted twice
 
 
+def test_a_process_that_is_really_short_of_memory_goes_on_with_fewer_rows(workspace: Path) -> None:
+    large = ["model.n_layer=1", "model.n_embd=256", "data.seq_len=128", "train.global_batch=8192", "train.max_steps=3"]
+    settings = [*EXACT, *large, "train.micro_batch=64", "log.eval_every=0", "log.save_every=0", "optim.warmup_steps=0"]
+    script = [sys.executable, str(ROOT / "tests" / "faults.py"), "limit@0:1", "--", *command(workspace, *settings)[2:]]
+    done = subprocess.run(script, capture_output=True, text=True, env=ENVIRONMENT, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "rows a micro-step from now on, in place of 64" in done.stderr
+    alone = other(workspace, "alone")
+    trained(alone, *settings)
+    for (_, loss), (_, expected) in zip(losses(workspace), losses(alone), strict=True):
+        assert loss == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_step_not_finite_on_one_rank_is_left_out_on_all(workspace: Path) -> None:
     code, said, _ = faulty(workspace, "nan@1:5", *EXACT)
     assert code == 0, said

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from train.choose import choose_config, choose_seq_len, shape_of, work_out
+from train.choose import choose_config, choose_seq_len, shape_of, share_out, work_out
 from train.config import build, known, load, names
 from train.data import IGNORE, Rows, Schedule, pack_rows
 from train.errors import TrainError
@@ -118,3 +120,32 @@ def test_a_config_is_resolved_and_what_it_says_itself_stays(shards: Shards) -> N
     told = work_out(build({**own, "train": {"epochs": 3, "global_batch": 512}}), shards, 60_000, world=1)
     assert (told.config.optim.lr, told.config.optim.weight_decay, told.config.model.dropout) == (1e-4, 0.5, 0.3)
     assert told.notes == ()
+
+
+@given(
+    batch=st.integers(1, 1 << 20),
+    seq_len=st.integers(2, 2048),
+    micro_batch=st.integers(1, 512),
+    world=st.sampled_from([1, 2, 3, 4, 8]),
+)
+def test_a_step_is_shared_out_evenly_and_near_the_batch_asked_for(
+    batch: int, seq_len: int, micro_batch: int, world: int
+) -> None:
+    try:
+        rows, per_step = share_out(batch, seq_len, micro_batch, world)
+    except TrainError as error:
+        assert "cannot be shared out" in str(error)
+        return
+    assert 1 <= rows <= micro_batch
+    assert per_step % (rows * world) == 0
+    assert share_out(batch, seq_len, micro_batch, 1)[1] == per_step  # the same rows a step, whatever the processes
+    assert abs(per_step - batch / seq_len) <= max(1, micro_batch, batch / seq_len)
+
+
+def test_a_micro_batch_that_is_left_open_follows_from_length_and_device(shards: Shards) -> None:
+    def micro_batch(seq_len: int, on_gpu: bool) -> int:
+        config = build({"data": {"seq_len": seq_len}, "train": {"global_batch": 1 << 20, "max_steps": 1}})
+        return work_out(config, shards, 60_000, world=1, on_gpu=on_gpu).micro_batch
+
+    assert [micro_batch(n, False) for n in (64, 256, 896, 8192)] == [64, 16, 4, 1]
+    assert [micro_batch(n, True) for n in (64, 1024)] == [512, 32]
