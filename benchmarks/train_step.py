@@ -210,6 +210,16 @@ def ceiling() -> float:
     return best / FLOPS_PER_TOKEN
 
 
+def loading(place: Path) -> float:
+    """Seconds of CPU time that reading one step's rows takes."""
+    source, seen = rows(place), []
+    for start in range(100):
+        begin = time.process_time()
+        source.read([(start * B + i) % source.packing.n_rows for i in range(B)])
+        seen.append(time.process_time() - begin)
+    return median(seen)
+
+
 def main() -> None:
     """Run the contenders in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -227,6 +237,7 @@ def main() -> None:
     # Should one contender fail, the others still write while the folder is taken away.
     with tempfile.TemporaryDirectory(prefix="phon-bench-", ignore_cleanup_errors=True) as place:
         make_shards(Path(place))
+        load_s = loading(Path(place))
         context = multiprocessing.get_context("spawn")
         running = {}
         for name in CONTENDERS:
@@ -254,6 +265,8 @@ def main() -> None:
         share = rate[name] * options.threads / top
         print(f"| {name} | {rate[name]:,.0f} | {clock[name]:,.0f} | {rate[name] / base:.2f}x | {100 * share:.0f} % |")
     print(f"| bf16 matrix products alone (ceiling) | | {top:,.0f} | | 100 % |")
+    share = load_s * rate["phon, compiled (long runs)"] / (B * T)
+    print(f"\nReading a step's rows takes {1e3 * load_s:.2f} ms: {100 * share:.2f} % of phon's step.")
 
 
 if __name__ == "__main__":

@@ -34,17 +34,16 @@ def cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     nats = x.new_zeros((), dtype=torch.float32)
     for start in range(0, x.shape[0], rows):
         part = slice(start, start + rows)
-        nats = nats + _nats((x[part] @ weight.t()).float(), targets[part])[0]
+        nats = nats + _nats(x[part] @ weight.t(), targets[part])[0]
     return nats
 
 
 def _nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The loss of some rows; and what its gradient needs: log of the sums, targets from 0 on, which of them count."""
-    counts = targets != IGNORE
+    """The loss of some rows; and for its gradient: log-probabilities, targets from 0 on, which of them count."""
+    counts = (targets != IGNORE)[:, None]
     index = targets.clamp_min(0)[:, None]
-    log_sum = torch.logsumexp(logits, 1, keepdim=True)
-    nats = ((log_sum - logits.gather(1, index))[:, 0] * counts).sum()
-    return nats, log_sum, index, counts
+    log_p = torch.log_softmax(logits, 1, dtype=torch.float32)
+    return -(log_p.gather(1, index) * counts).sum(), log_p, index, counts
 
 
 class _Loss(torch.autograd.Function):
@@ -56,13 +55,15 @@ class _Loss(torch.autograd.Function):
         of_x, nats = [], x.new_zeros((), dtype=torch.float32)
         for start in range(0, x.shape[0], rows):
             h = x[start : start + rows]
-            logits = (h @ low.t()).float()
-            loss, log_sum, index, counts = _nats(logits, targets[start : start + rows])
+            loss, log_p, index, counts = _nats(h @ low.t(), targets[start : start + rows])
             nats = nats + loss
-            of_logits = (torch.exp(logits - log_sum) - (ids == index).float()) * counts[:, None]
+            if torch.compiler.is_compiling():  # one pass over the logits
+                of_logits = torch.exp(log_p) - (ids == index).float()
+            else:
+                of_logits = log_p.exp_().scatter_add_(1, index, -torch.ones_like(index, dtype=torch.float32))
             of_logits = of_logits.to(x.dtype)
-            of_x.append(of_logits @ low)
-            of_weight += of_logits.t() @ h
+            of_x.append((of_logits @ low) * counts)
+            of_weight += of_logits.t() @ (h * counts)
         ctx.save_for_backward(torch.cat(of_x), of_weight)
         ctx.dtype = weight.dtype
         return nats
