@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from pipeline.engines import usable_cores
 from pipeline.notation import build
 from pipeline.parts import read_tables
 from pipeline.prepare import prepare
 from pipeline.tokenizer import train_tokenizer
+from train.environment import usable_cores
 from train.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.machine import describe
 from pipeline.blocks import BLOCK_BYTES, convert, gather
-from pipeline.engines import usable_cores
+from train.environment import usable_cores
 from train.notation import load_notation
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -30,11 +30,11 @@ class Line(NamedTuple):
         return "measured" if self.is_measured else "trace"
 
 
-def chart(title: str, *lines: Line, from_zero: bool = False) -> Markup:
+def chart(title: str, *lines: Line, within: Sequence[float] = ()) -> Markup:
     """A figure of lines over steps from 0 on; empty if there is nothing to draw.
 
     Args:
-        from_zero: The vertical axis starts at 0 rather than at the least value.
+        within: What the vertical axis reaches at least, beside the values.
     """
     drawn = [line._replace(points=[p for p in line.points if all(map(math.isfinite, p))]) for line in lines]
     drawn = [line for line in drawn if line.points]
@@ -42,7 +42,7 @@ def chart(title: str, *lines: Line, from_zero: bool = False) -> Markup:
         return Markup()
     points = [point for line in drawn for point in line.points]
     across = room([0.0, *(x for x, _ in points)])
-    upward = room([y for _, y in points] + [0.0] * from_zero)
+    upward = room([*(y for _, y in points), *within])
 
     def place(point: Point) -> Point:
         (x, y), (left, right), (low, high) = point, across, upward

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 from pipeline.errors import PipelineError
+from train.environment import usable_cores
 
 State = TypeVar("State")
 Item = TypeVar("Item")
@@ -18,11 +19,6 @@ FEW = 4  # so many tasks cost less than starting a process
 AHEAD = 2  # tasks waiting for each worker, so that none is ever idle
 
 _state: Any = None  # in a worker process: what `make` made
-
-
-def usable_cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_ordered(

@@ -49,7 +49,8 @@ summary { cursor: pointer }
 h3 { margin: 1rem 0 .25rem; font-size: .95rem }
 .sample { margin: .5rem 0; padding: .5rem .75rem; border-left: 3px solid var(--good); background: var(--raised) }
 .sample.bad { border-color: var(--bad) }
-.sample p { margin: 0; font: .85rem/1.5 ui-monospace, monospace; white-space: pre-wrap }
+.sample p { margin: 0; max-height: 12rem; overflow-y: auto; font: .85rem/1.5 ui-monospace, monospace;
+  white-space: pre-wrap }
 .sample small { color: var(--good) }
 .sample.bad small { color: var(--bad) }
 """

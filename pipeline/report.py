@@ -1,5 +1,6 @@
 """`phon report`: one run as one HTML page, for a browser or a phone, with nothing to load from anywhere."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.options import workspace_option
 from pipeline.page import Markup, element, join, page, section, table, terms
 from pipeline.runs import find, told
 from train.contract import NAME as CONTRACT
+from train.environment import Environment
 from train.files import read_json, sha256_file, write_text
 from train.history import History, flat, model_folders, read_history
 from train.log import Record
@@ -22,6 +24,7 @@ from train.workspace import Workspace
 
 NAME = "report.html"
 UNTOLD = ("validation", "documents_sha256", "documents_by_split", "documents_by_type")  # the shards' tables say it
+VERSIONS = ("platform", "python", "torch", "cuda", "transformers", "accelerate")
 MANY = 10_000_000
 GONE = "data/ was made anew since, or is not there, so what it says now is not what this run was trained on."
 
@@ -37,7 +40,7 @@ def report(run: History) -> str:
         section("Samples", *samples(run)),
         section("Config", *settings(run)),
         section("Data and tokenizer", *data(run, made)),
-        section("Environment", environment(run, made)),
+        section("Environment", *environment(run, made)),
     )
 
 
@@ -64,9 +67,10 @@ def curves(run: History) -> Markup:
     figures = [
         chart("Loss, nats a token", Line("training", traced("loss")), validation),
         chart("Validation, bits per byte of original text", Line("", measured("val_bits_per_byte"), is_measured=True)),
-        chart("Learning rate", Line("", traced("lr")), from_zero=True),
-        chart("Norm of the gradient", Line("", traced("grad_norm")), from_zero=True),
-        chart("Tokens a second", Line("", traced("tokens_per_s")), from_zero=True),
+        chart("Learning rate", Line("", traced("lr")), within=(0,)),
+        chart("Norm of the gradient", Line("", traced("grad_norm")), within=(0,)),
+        chart("Tokens a second", Line("", traced("tokens_per_s")), within=(0,)),
+        chart("Memory, most bytes so far", Line("", traced("memory")), within=(0,)),
     ]
     if not any(figures):
         return element("p", "Nothing is logged yet.", class_="soft")
@@ -84,11 +88,19 @@ def samples(run: History) -> Iterator[Markup]:
     for step, records in steps:
         shares = {record["temperature"]: f"{record['valid']:.0%}" for record in records}
         rows.append([f"{step:,}", *(shares.get(temperature, "–") for temperature in temperatures)])
+    if len(steps) > 1:
+        yield element("div", *(validity(run, temperature) for temperature in temperatures), class_="charts")
     yield table(rows, heads=["step", *temperatures], caption="Share valid, by temperature", class_="numbers")
     for step, records in steps:
         is_last = step == steps[-1][0]
         inside = [element("summary", f"Step {step:,}"), *(part for record in records for part in drawn(record))]
         yield element("details", *inside, **({"open": "open"} if is_last else {}))
+
+
+def validity(run: History, temperature: float) -> Markup:
+    """The share of valid samples at a temperature, over steps."""
+    shares = [(record["step"], record["valid"]) for record in run.sampled if record["temperature"] == temperature]
+    return chart(f"Share valid at temperature {temperature}", Line("", shares, is_measured=True), within=(0, 1))
 
 
 def drawn(record: Record) -> Iterator[Markup]:
@@ -180,15 +192,38 @@ def find_contract(run: History) -> dict[str, Any] | None:
     return None
 
 
-def environment(run: History, made: Mapping[str, Manifest]) -> Markup:
-    """Versions and precision, as far as they were recorded."""
+def environment(run: History, made: Mapping[str, Manifest]) -> Iterator[Markup]:
+    """What the training ran on, precision and versions, as far as they were recorded."""
+    for place in run.environments:
+        since = f", from step {place['from_step']:,}" if len(run.environments) > 1 else ""
+        yield table(ran_on(place), caption=f"Training{since}")
     stages = ({"training": run.manifest} if run.manifest else {}) | dict(made)
     versions = {f"{name}, for {stage}": number for stage, of in stages.items() for name, number in of.versions.items()}
     rows = [("precision", run.facts["precision"])] if "precision" in run.facts else []
     if run.last.get("mfu") is not None:
         rows.append(("share of the device's peak, last logged", f"{run.last['mfu']:.1%}"))
     rows += versions.items()
-    return table(rows) if rows else element("p", "Nothing of it is recorded.", class_="soft")
+    if rows:
+        yield table(rows)
+    elif not run.environments:
+        yield element("p", "Nothing of it is recorded.", class_="soft")
+
+
+def ran_on(place: Environment) -> list[tuple[str, str]]:
+    """An environment for reading."""
+    alike: Counter[str] = Counter(place["gpus"])
+    gpus = [f"{n} × {name}" if n > 1 else name for name, n in alike.items()]
+    return [
+        ("device", ", ".join([place["device"], *gpus])),
+        ("processor", f"{place['processor']}, {place['cores']} cores"),
+        ("memory", f"{place['memory'] / 2**30:.0f} GiB"),
+        ("processes", f"{place['processes']}, with {place['threads']} threads each"),
+        *(
+            (key, place[key])
+            for key in ("platform", "python", "torch", "cuda", "transformers", "accelerate")
+            if key in place
+        ),
+    ]
 
 
 def amount(count: int) -> str:

@@ -15,7 +15,10 @@ from train.workspace import Workspace
 
 TEMPERATURE = 0.7  # of the samples whose valid share is told: what phon generate draws at by default
 HASH_SHOWN = 12  # characters of a checksum
-HEADS = ("state", "parameters", "tokens", "epochs", "loss", "perplexity", "bits/byte", "at step", "valid", "tokens/s")
+HEADS = (
+    "state", "parameters", "tokens", "epochs", "loss", "perplexity", "bits/byte", "at step", "valid", "tokens/s",
+    "memory",
+)  # fmt: skip
 
 
 def find(workspace: Workspace, name: str | None = None) -> Path:
@@ -68,6 +71,7 @@ def summary(run: History) -> dict[str, Any]:
         "best_step": run.best.get("step"),
         "valid": run.valid_share(TEMPERATURE),
         "tokens_per_s": run.tokens_per_s,
+        "memory": run.memory,
     }
 
 
@@ -90,6 +94,7 @@ def told(run: History) -> dict[str, str]:
         "best at step": written("best_step", ",d"),
         f"valid at {TEMPERATURE}": written("valid", ".0%"),
         "tokens/s, median": written("tokens_per_s", ",.0f"),
+        "memory at most": "" if run.memory is None else f"{run.memory / 1e9:.2f} GB",
     }
 
 

@@ -1,11 +1,13 @@
 """What this machine can do: its precision, its peak, and whether compiling repays itself here."""
 
 import os
+import sys
 import time
 
 import torch
 
 from train.config import TrainConfig
+from train.environment import usable_cores
 from train.errors import TrainError
 
 # Dense bf16/fp16 tensor-core peaks in FLOP/s, from the makers' data sheets; first match of the device's name wins.
@@ -53,7 +55,7 @@ def threads() -> int:
     said, launched = os.environ.get("OMP_NUM_THREADS"), {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"}
     if said and not (said == "1" and launched & os.environ.keys()):
         return int(said)
-    return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def estimate_s(flops: float, device: torch.device, precision: str) -> float:
@@ -96,3 +98,13 @@ def peak_flops(device: torch.device, precision: str) -> float | None:
         a @ b
         best = min(best, time.perf_counter() - start)
     return 2 * n**3 / best
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes this process has held at most so far: of the GPU's memory by tensors, on a CPU of main memory."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train import environment
+from train.environment import Environment
 from train.errors import TrainError
 from train.files import WEIGHTS, read_json
 from train.folder import CONFIG, FACTS, LATEST, STAGE
@@ -27,6 +29,7 @@ class History:
         training: Records of the log with `loss`, in order of their steps.
         measured: Those with `val_loss`.
         sampled: Those with `samples`.
+        environments: What it ran on, in order, each with the step from which.
     """
 
     path: Path
@@ -37,6 +40,7 @@ class History:
     training: list[Record]
     measured: list[Record]
     sampled: list[Record]
+    environments: list[Environment]
 
     @property
     def step(self) -> int:
@@ -78,6 +82,11 @@ class History:
     def tokens_per_s(self) -> float | None:
         """The median over the log: pauses and other programs move it little."""
         return statistics.median(record["tokens_per_s"] for record in self.training) if self.training else None
+
+    @property
+    def memory(self) -> int | None:
+        """The most bytes that its main process held, on its device."""
+        return max((record["memory"] for record in self.training if "memory" in record), default=None)
 
     def valid_share(self, temperature: float) -> float | None:
         """The share of valid samples when they were last drawn at a temperature."""
@@ -134,6 +143,7 @@ def read_history(run: Path) -> History:
         training=[record for record in records if "loss" in record],
         measured=[record for record in records if "val_loss" in record],
         sampled=[record for record in records if "samples" in record],
+        environments=environment.read(run),
     )
 
 

@@ -14,6 +14,7 @@ from train.average import Average
 from train.checkpoint import State
 from train.choose import Work
 from train.data import Rows
+from train.device import peak_memory
 from train.errors import TrainError
 from train.gpt2 import GPT2
 from train.log import Clock, Display, Log
@@ -133,6 +134,7 @@ def report(t: Training, clock: Clock, done: Step) -> None:
         "epoch": t.work.schedule.epoch(t.state.step),
         "tokens_per_s": tokens_per_s,
         "mfu": tokens_per_s * t.model.shape.flops_per_token / (t.peak * t.world) if t.peak else None,
+        "memory": peak_memory(t.accelerator.device),
     }
     if t.log:
         t.log.add(record)

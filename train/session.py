@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from train import checkpoint, device, folder, sharding
+from train import checkpoint, device, environment, folder, sharding
 from train import config as configs
 from train.assemble import Plan, compiles, make_accelerator, on_main, set_up
 from train.choose import choose_config, shape_of, work_out
@@ -71,6 +71,8 @@ def train_run(request: Request, stop: Stopping) -> None:
     with watched(rank, world), lock(run.path) if rank == 0 else contextlib.nullcontext():
         display.say(describe(plan, run, accelerator))
         training = set_up(plan, run, accelerator, display, stop)
+        found = environment.describe(accelerator.device.type, world)
+        on_main(accelerator, lambda: environment.record(run.path, training.state.step, found))
         stop.is_training = True
         train(training)
         stop.is_training = False

@@ -41,6 +41,10 @@ def test_a_run_learns_and_leaves_a_whole_folder(left_alone: Path) -> None:
         "LATEST", "step-00000020", "step-00000024",
     ]  # fmt: skip
     assert (left_alone / "runs" / "LATEST").read_text() == "tiny"
+    (place,) = json.loads((run / "environment.json").read_text())
+    assert (place["from_step"], place["device"], place["processes"], place["threads"]) == (0, "cpu", 1, 1)
+    memory = [record["memory"] for record in log(left_alone) if "loss" in record]
+    assert memory == sorted(memory) and memory[0] > 2**26
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["counts"]["steps"] == 24
     assert "already" in trained(left_alone, *TOY)

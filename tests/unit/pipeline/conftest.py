@@ -108,7 +108,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         for at in range(1, step + 1):
             log.add(
                 {"step": at, "loss": 7 - at / 2, "lr": at / 1000, "grad_norm": 1 / at, "tokens": 1000 * at}
-                | {"epoch": at / 4, "tokens_per_s": 1000.0 * at, "mfu": None}
+                | {"epoch": at / 4, "tokens_per_s": 1000.0 * at, "mfu": None, "memory": 10**9 + at}
             )
             if bits and at % 2 == 0:
                 log.add({"step": at, "val_loss": 2.0, "val_perplexity": 7.389, "val_bits_per_byte": bits(at)})

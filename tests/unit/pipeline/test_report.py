@@ -13,6 +13,7 @@ from pipeline.page import element
 from pipeline.report import command, report
 from pipeline.tokenizer import train_tokenizer
 from tests.unit.pipeline.conftest import MakeRun, Prepared
+from train import environment
 from train.config import Config, to_toml
 from train.files import sha256_file
 from train.history import read_history
@@ -60,9 +61,9 @@ def drawn(step: int, temperature: float, *samples: tuple[str, bool]) -> dict[str
 
 def test_the_page_has_a_curve_for_each_figure(make_run: MakeRun) -> None:
     page = shown(make_run())
-    titles = [text for text in page.texts if text in {"Learning rate", "Norm of the gradient", "Tokens a second"}]
-    assert titles == ["Learning rate", "Norm of the gradient", "Tokens a second"]
-    assert page.count("svg") == 5
+    figures = ["Learning rate", "Norm of the gradient", "Tokens a second", "Memory, most bytes so far"]
+    assert [text for text in page.texts if text in figures] == figures
+    assert page.count("svg") == 6
     assert "Loss, nats a token" in page.texts
 
 
@@ -104,7 +105,16 @@ def test_samples_stand_by_step_and_temperature_with_the_bad_ones_marked(make_run
     assert [attributes for tag, attributes in page.tags if tag == "details"] == [{}, {"open": "open"}]
 
 
-@pytest.mark.parametrize(("step", "pictures"), [(0, 0), (1, 4), (3, 5)])
+def test_validity_has_a_curve_for_each_temperature_from_none_to_all(make_run: MakeRun) -> None:
+    page = shown(make_run(more=[drawn(step, t, ("x", step > 4)) for step in (4, 8) for t in (0.5, 0.7)]))
+    at = page.texts.index("Share valid at temperature 0.5")
+    assert page.texts[at + 1 : at + 7] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert "Share valid at temperature 0.7" in page.texts
+    once = shown(make_run("once", more=[drawn(8, 0.5, ("x", True))]))
+    assert "Share valid at temperature 0.5" not in once.texts
+
+
+@pytest.mark.parametrize(("step", "pictures"), [(0, 0), (1, 5), (3, 6)])
 def test_a_run_on_its_way_shows_what_there_is(step: int, pictures: int, make_run: MakeRun) -> None:
     page = shown(make_run(step=step))
     assert page.count("svg") == pictures
@@ -114,7 +124,7 @@ def test_a_run_on_its_way_shows_what_there_is(step: int, pictures: int, make_run
 
 
 def test_a_run_without_validation_has_a_page(make_run: MakeRun) -> None:
-    assert shown(make_run(bits=None)).count("svg") == 4
+    assert shown(make_run(bits=None)).count("svg") == 5
 
 
 def test_every_setting_is_told(make_run: MakeRun) -> None:
@@ -140,6 +150,23 @@ def test_data_is_told_only_if_the_run_was_trained_on_it(
     other = shown(make_run("other", facts={"shards": "1" * 64}))
     assert "prose" not in other.texts
     assert any("data/ was made anew since" in text for text in other.texts)
+
+
+def test_what_a_run_ran_on_is_told_for_each_stretch_of_it(make_run: MakeRun) -> None:
+    run = make_run()
+    here = {"device": "cuda", "gpus": ["H100", "H100"], "processor": "Xeon", "cores": 16, "memory": 2**37}
+    here |= {"processes": 2, "threads": 8, "platform": "Linux", "python": "3.11", "torch": "2.99", "cuda": "13.0"}
+    environment.record(run, 0, here)
+    page = shown(run)
+    at = page.texts.index("Training")
+    assert page.texts[at + 1 : at + 9] == [
+        "device", "cuda, 2 × H100", "processor", "Xeon, 16 cores", "memory", "128 GiB",
+        "processes", "2, with 8 threads each",
+    ]  # fmt: skip
+    assert page.texts[page.texts.index("cuda") + 1] == "13.0"
+    environment.record(run, 4, {**here, "device": "cpu", "gpus": []})
+    moved = shown(run).texts
+    assert moved.index("Training, from step 0") < moved.index("Training, from step 4") and "cpu" in moved
 
 
 def test_the_page_of_the_newest_run_goes_into_its_folder(make_run: MakeRun, tmp_path: Path) -> None:

@@ -32,10 +32,10 @@ def test_runs_are_listed_with_what_they_came_to(make_run: MakeRun, tmp_path: Pat
     make_run("second", step=3)
     make_run("third", step=0)
     assert [" ".join(line.split()) for line in invoke(tmp_path).output.splitlines()] == [
-        "run state parameters tokens epochs loss perplexity bits/byte at step valid tokens/s",
-        "first finished, 8 steps 1,234,567 8,000 2.00 2.000 7.39 2.2000 8 – 4,500",
-        "second step 3 of 8 – 3,000 0.75 2.000 7.39 2.8000 2 – 2,000",
-        "third nothing yet – 0 – – – – – – –",
+        "run state parameters tokens epochs loss perplexity bits/byte at step valid tokens/s memory",
+        "first finished, 8 steps 1,234,567 8,000 2.00 2.000 7.39 2.2000 8 – 4,500 1.00 GB",
+        "second step 3 of 8 – 3,000 0.75 2.000 7.39 2.8000 2 – 2,000 1.00 GB",
+        "third nothing yet – 0 – – – – – – – –",
     ]
 
 
@@ -50,6 +50,13 @@ def test_the_best_measurement_is_told_not_the_last(make_run: MakeRun, tmp_path: 
     make_run(bits=lambda step: 2 + abs(step - 4))
     toy = listed(tmp_path)["toy"]
     assert (toy["val_bits_per_byte"], toy["best_step"], toy["step"]) == (2, 4, 8)
+
+
+def test_memory_is_the_most_that_was_held_and_unknown_in_older_logs(make_run: MakeRun, tmp_path: Path) -> None:
+    assert read_history(make_run()).memory == 10**9 + 8
+    old = make_run("old", step=0, more=[{"step": 8, "loss": 1, "tokens": 8, "tokens_per_s": 1}])
+    assert listed(tmp_path, str(old))[str(old)]["memory"] is None
+    assert told(read_history(old))["memory at most"] == ""
 
 
 def test_the_valid_share_is_that_of_the_last_samples_at_its_temperature(make_run: MakeRun, tmp_path: Path) -> None:
