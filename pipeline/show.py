@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from train.log import printable as printable
+
 WIDTH = 100  # columns of a table
 NEXT = "next"  # the label of a command to copy, which is never wrapped
 
@@ -40,11 +42,6 @@ def table(title: str, rows: Mapping[str, str]) -> None:
 def as_json(value: Any) -> None:
     """Print a value on standard output as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def printable(text: str) -> str:
-    """The text without characters that could steer a terminal."""
-    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
 
 
 def megabytes(size_bytes: float) -> str:

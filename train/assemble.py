@@ -22,7 +22,7 @@ from train.export import write_model
 from train.files import WEIGHTS
 from train.folder import Run
 from train.gpt2 import GPT2, Shape
-from train.log import Display, Log
+from train.log import Display, Log, read
 from train.loop import Training
 from train.optim import build_optimizer
 from train.preview import previewer
@@ -125,7 +125,8 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     model.checkpointing = state.checkpointing or config.train.checkpointing == "always"
     if config.log.trackers:
         accelerator.init_trackers(plan.name, config={"config": configs.to_toml(config)})
-    display.max_steps = work.max_steps
+    log = Log(run.path, state.step) if accelerator.is_main_process else None
+    display.begin(run.path.name, work.max_steps, read(log.path) if log else ())
     validation = pack_rows(plan.held_out, config.data.packing, plan.shape.seq_len)
     training = Training(
         work=work,
@@ -143,7 +144,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         sample=previewer(
             plan.contract, plan.place.tokenizer, n=config.log.n_samples, seed=config.train.seed, say=display.say
         ),
-        log=Log(run.path, state.step) if accelerator.is_main_process else None,
+        log=log,
         display=display,
         peak=device.peak_flops(accelerator.device, plan.precision),
         is_stopping=is_stopping,

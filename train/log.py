@@ -1,10 +1,11 @@
-"""What a run tells: JSON lines in its folder, lines or a bar on the terminal, trackers where installed."""
+"""What a run tells: JSON lines in its folder, lines on the terminal, trackers where installed."""
 
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from train.files import write_bytes
 
@@ -53,6 +54,11 @@ def _line(record: Record) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
+def printable(text: str) -> str:
+    """The text without characters that could steer a terminal."""
+    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person would say them: 42 s, 3 min 05 s, 2 h 10 min."""
     whole = max(0, round(seconds))
@@ -65,39 +71,61 @@ def duration(seconds: float) -> str:
 
 
 class Display:
-    """Progress on stderr: one line that renews itself on a terminal, plain lines elsewhere."""
+    """Progress on stderr in plain lines; `train.dashboard` shows more of it where there is a screen."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self.max_steps = 0
         self.silent = silent
-        self.renews = sys.stderr.isatty()
-        self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+    def begin(self, name: str, max_steps: int, told: Sequence[Record]) -> None:
+        """A run starts, or goes on after what its log has told."""
+        self.max_steps = max_steps
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        if self.silent:
-            return
-        if self._open:
-            print("\r\x1b[K", end="", file=sys.stderr)
-            self._open = False
-        print(text, file=sys.stderr, flush=True)
+        if not self.silent:
+            print(text, file=sys.stderr, flush=True)
+
+    def doing(self, what: str) -> None:
+        """What the time goes to from now on, other than steps."""
+
+    def tick(self, step: int) -> None:
+        """A step is taken."""
 
     def step(self, record: Record) -> None:
         """Where training is."""
-        if self.silent:
-            return
         parts = [f"step {record['step']:,}/{self.max_steps:,}", f"loss {record['loss']:.3f}"]
         parts.append(f"{record['tokens_per_s']:,.0f} tokens/s")
         if record.get("mfu") is not None:
             parts.append(f"MFU {100 * record['mfu']:.0f} %")
         parts.append(f"{duration(record['eta_s'])} left")
-        line = " · ".join(parts)
-        if self.renews:
-            share = round(24 * record["step"] / self.max_steps)
-            print(f"\r\x1b[K{'━' * share}{'╌' * (24 - share)} {line}", end="", file=sys.stderr, flush=True)
-            self._open = True
-        else:
-            print(line, file=sys.stderr, flush=True)
+        self.say(" · ".join(parts))
+
+    def measured(self, record: Record) -> None:
+        """The validation split was measured."""
+        self.say(
+            f"step {record['step']:,} · validation loss {record['val_loss']:.3f} · "
+            f"perplexity {record['val_perplexity']:.2f} · {record['val_bits_per_byte']:.4f} bits per byte"
+        )
+
+    def sampled(self, record: Record) -> None:
+        """Samples were drawn at a temperature; the first is shown."""
+        samples = record["samples"]
+        valid = sum(bool(sample["valid"]) for sample in samples)
+        shown = printable(samples[0]["text"][:100])
+        self.say(f"  temperature {record['temperature']}: {valid} of {len(samples)} valid · {shown}")
+
+    def saved(self, step: int) -> None:
+        """A checkpoint is on disk."""
 
 
 class Clock:

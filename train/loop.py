@@ -87,6 +87,7 @@ def train(t: Training) -> None:
         t.state.step += 1
         t.state.tokens += done.predictions
         clock.count(done.predictions)
+        t.display.tick(t.state.step)
         if due(t, config.log.log_every):
             report(t, clock, done)
         stopping = done.is_stopping
@@ -149,11 +150,9 @@ def look(t: Training) -> bool:
     result, samples = None, []
     with t.measured():
         if t.validation and due(t, t.work.config.log.eval_every):
+            t.display.doing("measuring")
             result = evaluate(t, t.validation)
-            t.display.say(
-                f"step {t.state.step:,} · validation loss {result.loss:.3f} · perplexity {result.perplexity:.2f} · "
-                f"{result.bits_per_byte:.4f} bits per byte"
-            )
+            t.display.measured({"step": t.state.step, **result.record()})
         if due(t, t.work.config.log.sample_every):
             model = bare(t)
             samples = draw_samples(t, model) if model else []
@@ -189,13 +188,13 @@ def draw_samples(t: Training, model: GPT2) -> list[dict[str, Any]]:
     for temperature in FORTUNES:
         if t.is_stopping():
             break
+        t.display.doing(f"sampling at {temperature}")
         samples = t.sample(model, temperature)
         valid = sum(bool(sample["valid"]) for sample in samples)
         records.append(
             {"step": t.state.step, "temperature": temperature, "valid": valid / len(samples), "samples": samples}
         )
-        shown = samples[0]["text"][:100]
-        t.display.say(f"  temperature {temperature}: {valid} of {len(samples)} valid · {shown}")
+        t.display.sampled(records[-1])
     return records
 
 
@@ -222,6 +221,7 @@ def evaluate(t: Training, rows: Rows) -> Measure:
 
 def save(t: Training) -> None:
     """Write a checkpoint on the main process; the others give it their shares and wait."""
+    t.display.doing("saving")
     if t.accelerator.scaler is not None:
         t.state.scaler = t.accelerator.scaler.state_dict()
     main = t.accelerator.is_main_process
@@ -229,6 +229,7 @@ def save(t: Training) -> None:
     weights = measured_weights(t, keep=main)
     if main:
         checkpoint.save(t.checkpoints, t.state, lambda folder: t.write_model(folder, weights), tensors)
+        t.display.saved(t.state.step)
     t.accelerator.wait_for_everyone()
 
 

@@ -40,8 +40,9 @@ class Stop:
 @click.option("--config", metavar="NAME|FILE", help="One of configs/, or a TOML file. Default: what fits the corpus.")
 @click.option("--resume", default="auto", show_default=True, metavar="auto|never|PATH", help="Go on with a run.")
 @click.option("--workspace", metavar="DIR", help="Where data/ and runs/ are. Default: PHON_WORKSPACE, else here.")
+@click.option("--plain", is_flag=True, help="Lines on a terminal too, in place of the dashboard.")
 @click.argument("overrides", nargs=-1, metavar="[SECTION.KEY=VALUE]...")
-def main(config: str | None, resume: str, workspace: str | None, overrides: tuple[str, ...]) -> None:
+def main(config: str | None, resume: str, workspace: str | None, plain: bool, overrides: tuple[str, ...]) -> None:
     """Train a model from scratch on what "phon tokenizer" packed.
 
     \b
@@ -53,7 +54,7 @@ def main(config: str | None, resume: str, workspace: str | None, overrides: tupl
         check_launch()
         from train.session import Request, train_run  # slow: torch
 
-        train_run(Request(config, resume, workspace, overrides), stop)
+        train_run(Request(config, resume, workspace, overrides, plain), stop)
     except TrainError as error:
         fail(str(error), error.hint, error.exit_code)
     except RuntimeError as error:

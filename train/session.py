@@ -16,10 +16,11 @@ from train.choose import choose_config, shape_of, work_out
 from train.config import Config
 from train.contract import Contract
 from train.curve import draw
+from train.dashboard import choose_display
 from train.errors import TrainError
 from train.files import lock, sha256_file
 from train.folder import Run
-from train.log import LOG, Display, read
+from train.log import LOG, read
 from train.loop import Training, train
 from train.manifest import Manifest, describe_files
 from train.optim import check_schedule
@@ -46,6 +47,7 @@ class Request:
     resume: str  # auto, never or a run's folder
     workspace: str | None
     overrides: tuple[str, ...]
+    plain: bool = False  # lines, even where there is a screen
 
 
 def train_run(request: Request, stop: Stopping) -> None:
@@ -55,7 +57,7 @@ def train_run(request: Request, stop: Stopping) -> None:
         TrainError: something is missing, damaged or does not fit; with exit code 5 when stopped and resumable.
     """
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    display = Display(silent=rank != 0)
+    display = choose_display(silent=rank != 0, plain=request.plain)
     on = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if on.type == "cpu":
         torch.set_num_threads(device.threads())
@@ -68,7 +70,7 @@ def train_run(request: Request, stop: Stopping) -> None:
         display.say(f"{run.path} is trained to its end already (--resume never trains another)")
         display.say("next: phon generate --temperature 0.7")
         return
-    with watched(rank, world), lock(run.path) if rank == 0 else contextlib.nullcontext():
+    with display, watched(rank, world), lock(run.path) if rank == 0 else contextlib.nullcontext():
         display.say(describe(plan, run, accelerator))
         training = set_up(plan, run, accelerator, display, stop)
         found = environment.describe(accelerator.device.type, world)
