@@ -16,6 +16,7 @@ import click
 
 from phonetic.errors import PhoneticError
 from pipeline.errors import PipelineError
+from pipeline.show import printable
 from train.errors import TrainError
 
 GROUP = "phon.commands"
@@ -156,7 +157,9 @@ def complain(message: str, hint: str, code: int = 1) -> int:
     color = False if os.environ.get("NO_COLOR") else None
     for label, text, shade in (("error", message, "red"), ("hint", hint, "cyan")):
         if text:
-            click.echo(f"{click.style(label + ':', fg=shade)} {' '.join(text.split())}", err=True, color=color)
+            click.echo(
+                f"{click.style(label + ':', fg=shade)} {printable(' '.join(text.split()))}", err=True, color=color
+            )
     return code
 
 

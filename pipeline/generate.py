@@ -64,6 +64,8 @@ def find_model(workspace: Workspace, run: str | None = None) -> Source:
         run = pointer(workspace.runs / "LATEST")
         if run is None:
             raise PipelineError(f"no run in {workspace.runs}", hint=f"{TRAIN}, or pass --workspace or --run")
+        if Path(run).name != run:
+            raise PipelineError(f"{workspace.runs / 'LATEST'} names no run: {run[:40]!r}", hint="pass a run to --run")
     folder = workspace.runs / run
     if not folder.is_dir():
         folder = Path(run)
@@ -74,15 +76,21 @@ def find_model(workspace: Workspace, run: str | None = None) -> Source:
         return Source(folder, run)
     if (folder / "model").is_dir():
         return Source(folder / "model", run)
-    checkpoint = pointer(folder / "checkpoints" / "LATEST")
-    if checkpoint is None or not (folder / "checkpoints" / checkpoint).is_dir():
+    latest = folder / "checkpoints" / "LATEST"
+    checkpoint = pointer(latest)
+    if checkpoint is None and not latest.is_file():
         raise PipelineError(f"{folder} has neither a model nor a checkpoint yet", hint="let its training go on")
+    if not checkpoint or Path(checkpoint).name != checkpoint or not (folder / "checkpoints" / checkpoint).is_dir():
+        raise PipelineError(
+            f"{latest} names no checkpoint: {(checkpoint or '')[:40]!r}",
+            hint="pass one of that folder's checkpoints to --run, or let its training go on",
+        )
     return Source(folder / "checkpoints" / checkpoint, run, checkpoint)
 
 
 def pointer(path: Path) -> str | None:
     """The name that a LATEST file holds."""
-    return path.read_text(encoding="utf-8").strip() or None if path.is_file() else None
+    return path.read_text(encoding="utf-8", errors="replace").strip() or None if path.is_file() else None
 
 
 def read_prompt(notation: Notation, prompt: str | None, prompt_phones: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pipeline.document import Document
 from train.errors import TrainError
-from train.files import read_json, remove, sha256_file, write_atomic, write_json
+from train.files import LIST_BYTES, read_checked, remove, sha256_file, write_atomic, write_checked
 
 PARTS = "part-*.parquet"
 OOV_KEPT = 1_000_000  # unknown words that are told apart; beyond, the rarest are forgotten
@@ -53,13 +53,13 @@ class Record:
     def read(cls, path: Path) -> Self | None:
         """The record of a part; None if it has no whole one."""
         try:
-            return cls(**read_json(path))
+            return cls(**read_checked(path, LIST_BYTES))
         except (TrainError, TypeError, FileNotFoundError):
             return None  # absent, cut short or of another version: the part is made again
 
     def write(self, path: Path) -> None:
         """Write it to `path`, once its part is written."""
-        write_json(path, asdict(self))
+        write_checked(path, asdict(self))
 
 
 @dataclass

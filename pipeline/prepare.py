@@ -24,9 +24,9 @@ from pipeline.options import json_option, workspace_option
 from pipeline.parts import Totals, remove_parts_from
 from pipeline.split import choose_split, count_by
 from train.errors import TrainError
-from train.files import lock, remove, remove_asides, sync_folder
+from train.files import digest, lock, remove, remove_asides, sync_folder
 from train.manifest import NAME as MANIFEST
-from train.manifest import Manifest, describe_files, digest
+from train.manifest import Manifest, describe_files
 from train.notation import Notation, describe, load_notation
 from train.workspace import VARIABLE, Workspace
 

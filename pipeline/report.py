@@ -12,7 +12,7 @@ from pipeline import show
 from pipeline.chart import Line, chart
 from pipeline.options import workspace_option
 from pipeline.page import Markup, element, join, page, section, table, terms
-from pipeline.runs import find, told
+from pipeline.runs import find, tell_problems, told
 from train.contract import NAME as CONTRACT
 from train.environment import Environment
 from train.files import read_json, sha256_file, write_text
@@ -186,8 +186,8 @@ def find_contract(run: History) -> dict[str, Any] | None:
     tokenizer = Workspace(run.path.resolve().parent.parent).tokenizer
     for path in (folder / CONTRACT for folder in (*model_folders(run.path), tokenizer)):
         if path.is_file():
-            contract: dict[str, Any] = read_json(path)
-            if contract["tokenizer_sha256"] == run.facts.get("tokenizer"):
+            contract = read_json(path)
+            if isinstance(contract, dict) and contract.get("tokenizer_sha256") == run.facts.get("tokenizer"):
                 return contract
     return None
 
@@ -258,6 +258,7 @@ def command(run: str | None, workspace: Workspace, out: Path | None) -> None:
     Example: phon report --out report.html
     """
     history = read_history(find(workspace, run))
+    tell_problems([history])
     path = out or history.path / NAME
     text = report(history)
     write_text(path, text)

@@ -1,6 +1,6 @@
 """`phon runs`: all runs of the workspace, or some side by side with the settings in which they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ def read_runs(workspace: Workspace, names: Sequence[str] = ()) -> dict[str, Hist
         find(workspace)
         return {path.name: read_history(path) for path in find_runs(workspace.runs)}
     return {name: read_history(find(workspace, name)) for name in names}
+
+
+def tell_problems(runs: Iterable[History]) -> None:
+    """Say what of the runs' logs is not as it was written; the rest is shown all the same."""
+    for run in runs:
+        if run.problem:
+            click.echo(show.printable(run.problem), err=True)
 
 
 def summary(run: History) -> dict[str, Any]:
@@ -189,6 +196,7 @@ def command(names: tuple[str, ...], workspace: Workspace, picture: Path | None, 
     Example: phon runs --plot runs.png
     """
     runs = read_runs(workspace, names)
+    tell_problems(runs.values())
     if as_json:
         rows = differences(runs) if names else {}
         differing = [{"differs": {key: row[name] for key, row in rows.items()}} if names else {} for name in runs]

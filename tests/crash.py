@@ -76,7 +76,9 @@ class Crash:
         opened = self.real_open(file, mode, *rest, **named)
         if not set(mode) & set("wax+") or not str(file).startswith(self.folder):
             return opened
-        self.written[os.fstat(opened.fileno()).st_ino] = os.dup(opened.fileno()), 0
+        inode = os.fstat(opened.fileno()).st_ino
+        synced = self.written[inode][1] if inode in self.written and "w" not in mode else 0
+        self.written[inode] = os.dup(opened.fileno()), synced
         return CountedFile(opened, self)
 
 

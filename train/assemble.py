@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from train import checkpoint, device, folder, sharding, step
@@ -18,7 +17,7 @@ from train.config import Config
 from train.contract import Contract
 from train.data import Rows, pack_rows
 from train.errors import TrainError
-from train.export import write_model
+from train.export import Vocabulary, read_weights, write_model
 from train.files import WEIGHTS
 from train.folder import Run
 from train.gpt2 import GPT2, Shape
@@ -106,7 +105,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     model, state = GPT2(plan.shape), checkpoint.State()
     if newest:
         state = checkpoint.read_state(newest)
-        model.load_weights(load_file(newest / WEIGHTS))
+        model.load_weights(read_weights(newest / WEIGHTS, plan.shape))
         display.say(f"resumed at step {state.step:,} of {work.max_steps:,}")
     else:
         model.initialise(torch.Generator().manual_seed(config.train.seed))
@@ -125,8 +124,9 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     model.checkpointing = state.checkpointing or config.train.checkpointing == "always"
     if config.log.trackers:
         accelerator.init_trackers(plan.name, config={"config": configs.to_toml(config)})
-    log = Log(run.path, state.step) if accelerator.is_main_process else None
+    log = Log(run.path, state.logged) if accelerator.is_main_process else None
     display.begin(run.path.name, work.max_steps, read(log.path) if log else ())
+    vocabulary = Vocabulary.read(plan.place.tokenizer)
     validation = pack_rows(plan.held_out, config.data.packing, plan.shape.seq_len)
     training = Training(
         work=work,
@@ -140,7 +140,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         average=average,
         state=state,
         checkpoints=run.checkpoints,
-        write_model=lambda folder, weights: write_model(folder, plan.shape, weights, plan.place.tokenizer),
+        write_model=lambda folder, weights: write_model(folder, plan.shape, weights, vocabulary),
         sample=previewer(
             plan.contract, plan.place.tokenizer, n=config.log.n_samples, seed=config.train.seed, say=display.say
         ),
@@ -149,6 +149,8 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         peak=device.peak_flops(accelerator.device, plan.precision),
         is_stopping=is_stopping,
     )
+    if training.log and training.log.damaged:
+        display.say(f"{training.log.path}: {training.log.damaged} lines were damaged or are gone, and stay left out")
     model.train()
     if config.train.micro_batch == "auto" and not newest:
         step.fit(training)

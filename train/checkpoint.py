@@ -1,8 +1,9 @@
 """Checkpoints: written aside, hashed, renamed; `LATEST` moved last; the last two and the best kept; verified."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,17 +14,19 @@ from train.average import Average
 from train.errors import TrainError
 from train.files import (
     ASIDE,
-    read_json,
+    WEIGHTS,
+    discard_folder,
+    read_checked,
+    read_tensors,
     remove,
     remove_asides,
     replace_folder,
     sha256_file,
     write_atomic,
-    write_json,
+    write_checked,
     write_tensors,
     write_text,
 )
-from train.manifest import digest
 from train.sharding import like
 
 KEPT = 2
@@ -38,6 +41,7 @@ class State:
     step: int = 0  # optimizer steps taken
     tokens: int = 0  # targets learned from
     looked: int = 0  # the last step whose validation and samples are in the log
+    logged: int = 0  # records in the log
     best: float = 0.0  # fewest bits per byte of the validation split, once there was one
     best_step: int = 0  # where; 0 before the first
     stale: int = 0  # measurements since then
@@ -52,6 +56,13 @@ class State:
             self.best, self.best_step, self.stale = bits_per_byte, self.step, 0
         else:
             self.stale += 1
+
+    def check(self) -> None:
+        """Refuse values that no training has. Raises TypeError."""
+        for known in fields(self):
+            value, kind = getattr(self, known.name), type(getattr(State(), known.name))
+            if type(value) is not kind or (kind is int and not 0 <= value < 2**63):
+                raise TypeError(f"{known.name} = {value!r:.40}")
 
 
 def save(folder: Path, state: State, write_model: Callable[[Path], None], tensors: Mapping[str, Tensor]) -> Path:
@@ -69,13 +80,12 @@ def save(folder: Path, state: State, write_model: Callable[[Path], None], tensor
     write_tensors(aside / OPTIMIZER, tensors)
     names = sorted(path.name for path in aside.iterdir())
     hashes = {name: sha256_file(aside / name) for name in names}
-    facts = {"format": 1, "state": asdict(state), "sha256": hashes}
-    write_json(aside / STATE, {**facts, "checksum": digest(facts)})
+    write_checked(aside / STATE, {"format": 1, "state": asdict(state), "sha256": hashes})
     replace_folder(aside, final)
     write_text(folder / LATEST, final.name)
     for old in complete(folder)[:-KEPT]:
         if old.name != name(state.best_step):
-            remove(old)
+            discard_folder(old)
     return final
 
 
@@ -96,13 +106,12 @@ def newest(folder: Path, say: Callable[[str], None]) -> Path | None:
         TrainError: there are checkpoints, and none is whole.
     """
     remove_asides(folder)
-    latest = folder / LATEST
-    pointed = folder / latest.read_text().strip() if latest.is_file() else None
-    found = complete(folder)
-    # LATEST moves last, so a checkpoint after the one it names is whole too, only not announced.
-    candidates = sorted({*found, *([pointed] if pointed and pointed.is_dir() else [])}, reverse=True)
+    # LATEST moves last: a checkpoint after the one it names is whole too, only not announced.
+    candidates = complete(folder)[::-1]
     for path in candidates:
         problem = damage(path)
+        if problem is None and path.name != name(read_state(path).step):
+            problem = f"{STATE} is of another step"
         if problem is None:
             return path
         say(f"refused {path.name}: {problem}")
@@ -115,26 +124,28 @@ def newest(folder: Path, say: Callable[[str], None]) -> Path | None:
 
 def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint, None if it is as it was written."""
-    try:
-        state = read_json(path / STATE)
-        if state.pop("checksum") != digest(state):
-            return f"{STATE} was changed or damaged: its checksum does not match"
-        for name, expected in sorted(state["sha256"].items()):
-            if not (path / name).is_file():
-                return f"{name} is missing"
-            if sha256_file(path / name) != expected:
-                return f"{name} was changed or damaged: its checksum does not match"
-        State(**state["state"])
-    except FileNotFoundError:
+    if not (path / STATE).is_file():
         return f"it has no {STATE}"
-    except (TrainError, TypeError, KeyError, AttributeError):
-        return f"{STATE} is damaged"
+    try:
+        facts = read_checked(path / STATE)
+        State(**facts["state"]).check()
+        hashes = dict(facts["sha256"])
+    except (TrainError, TypeError, KeyError, ValueError) as error:
+        what = str(error).removeprefix(f"{path / STATE} ") if isinstance(error, TrainError) else f"is damaged: {error}"
+        return f"{STATE} {what}"
+    if not {WEIGHTS, OPTIMIZER} <= hashes.keys() or not all(re.fullmatch(r"\w[\w.-]*", name) for name in hashes):
+        return f"{STATE} is damaged: it does not name the files of a checkpoint"
+    for name, expected in sorted(hashes.items()):
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if sha256_file(path / name) != expected:
+            return f"{name} was changed or damaged: its checksum does not match"
     return None
 
 
 def read_state(path: Path) -> State:
     """The state that `save` wrote into `path`, which `newest` found whole."""
-    state = State(**read_json(path / STATE)["state"])
+    state = State(**read_checked(path / STATE)["state"])
     if not (path.parent / name(state.best_step)).is_dir():  # gone for a better one, which was damaged
         state.best_step = state.stale = 0
     return state
@@ -155,9 +166,9 @@ def copy_model(path: Path, final: Path) -> None:
     aside = final.with_name(ASIDE + final.name)
     remove(aside)
     aside.mkdir()
-    for file in sorted(path.iterdir()):
-        if file.name not in (STATE, OPTIMIZER):
-            with file.open("rb") as source, write_atomic(aside / file.name) as copy:
+    for file in sorted(read_checked(path / STATE)["sha256"]):  # and nothing that was put beside them
+        if file != OPTIMIZER:
+            with (path / file).open("rb") as source, write_atomic(aside / file) as copy:
                 shutil.copyfileobj(source, copy)
     replace_folder(aside, final)
 
@@ -175,13 +186,20 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer, averag
 
 
 def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
-    """Undo `optimizer_tensors`, from what `save` wrote into `path`."""
-    from safetensors.torch import load_file
+    """Undo `optimizer_tensors`, from what `save` wrote into `path`.
 
+    Raises:
+        TrainError: it is the state of another model's optimizer.
+    """
     by_name = dict(model.named_parameters())
-    for full, value in load_file(path / OPTIMIZER).items():
+    for full, value in read_tensors(path / OPTIMIZER).items():
         name, _, key = full.rpartition("/")
-        p = by_name[name]
+        p = by_name.get(name)
+        if p is None or tuple(value.shape) not in ((), tuple(p.shape)):
+            raise TrainError(
+                f"{path / OPTIMIZER} is of another model: {full} is {tuple(value.shape)}",
+                hint="delete that checkpoint's folder to go on from the one before, or pass --resume never",
+            )
         if key == RAW:
             p.data.copy_(value)
         else:  # a fused optimizer keeps its step count beside the parameter

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from train.errors import TrainError
+from train.files import FACTS_BYTES, check_depth, read_bounded
 
 ELSEWHERE = {  # what other trainers call our keys
     "learning_rate": "optim.lr",
@@ -190,10 +191,17 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Config:
             hint=(f"did you mean {near[0]!r}? " if near else "") + f"there are: {', '.join(names())}; or a .toml file",
         )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = read_toml(path)
+    except (ValueError, RecursionError) as error:
         raise TrainError(f"{path}: {error}", hint="it must be TOML: sections [model], [data], [train] ...") from error
     return build(values, overrides, source=str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The sections of a TOML file. Raises ValueError or RecursionError where it is damaged."""
+    values = tomllib.loads(read_bounded(path, FACTS_BYTES).decode())
+    check_depth(values)
+    return values
 
 
 def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str = "") -> Config:

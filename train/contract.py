@@ -50,6 +50,19 @@ class Contract:
         """Ids that stand for no text."""
         return {self.bos, self.eos, self.pad}.union(*self.openings.values())
 
+    def check(self) -> None:
+        """Refuse values of other kinds than ours. Raises TypeError."""
+        spec, counts = self.notation, self.documents
+        kinds = {"name": str, "version": str, "options": dict}
+        if not isinstance(spec, dict) or not all(isinstance(spec.get(key), kind) for key, kind in kinds.items()):
+            raise TypeError("notation is not a name, a version and options")
+        if not isinstance(self.openings, dict) or not all(isinstance(ids, list) for ids in self.openings.values()):
+            raise TypeError("openings are not lists of ids by type")
+        if not isinstance(counts, dict) or not any(counts.values()):
+            raise TypeError("documents are not counts by type")
+        if not all(type(count) is int and 0 <= count < 2**53 for count in counts.values()):
+            raise TypeError("documents are not counts by type")
+
     def write(self, folder: Path) -> None:
         """Write it into `folder`."""
         write_json(folder / NAME, asdict(self))
@@ -69,6 +82,7 @@ class Contract:
             )
         try:
             contract = cls(**read_json(path))
+            contract.check()
         except TypeError as error:
             raise TrainError(f"{path} is of another version of phon: {error}", hint="make it again") from error
         tokenizer = folder / "tokenizer.json"

@@ -2,39 +2,52 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from train import contract as contracts
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
-from train.files import WEIGHTS, read_json, write_bytes, write_json, write_tensors
+from train.files import WEIGHTS, check_header, read_json, read_tensors, write_bytes, write_json, write_tensors
 from train.gpt2 import GPT2, Shape, hf_config, shape_of
 
 CONFIG, GENERATION, TOKENIZER = "config.json", "generation_config.json", "tokenizer.json"
 COPIED = (TOKENIZER, "tokenizer_config.json", contracts.NAME)
 TEMPERATURE = 0.7
 RESTORE = "put back the folder as training left it, or take another checkpoint"
+MOST_LAYERS, WIDEST = 2**10, 2**20  # beyond, building a model only to refuse it would take long
 
 
-def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor], tokenizer_folder: Path) -> None:
+class Vocabulary(NamedTuple):
+    """A tokenizer's contract and the files that each model gets of it."""
+
+    contract: Contract
+    files: dict[str, bytes]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """All of it, so that whatever becomes of the folder meanwhile, a run's models have one tokenizer.
+
+        Raises:
+            TrainError: the folder is damaged.
+        """
+        return cls(Contract.read(folder), {name: (folder / name).read_bytes() for name in COPIED})
+
+
+def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor], vocabulary: Vocabulary) -> None:
     """Write a model with its tokenizer into `folder`, which is there and not in use yet.
 
     Args:
         weights: As `GPT2.weights` gives them.
-
-    Raises:
-        TrainError: the tokenizer's folder is damaged, or the model's vocabulary is not the tokenizer's.
     """
-    contract = Contract.read(tokenizer_folder)
+    contract = vocabulary.contract
     assert shape.vocab_size == contract.vocab_size
     ids: dict[str, Any] = {"bos_token_id": contract.bos, "eos_token_id": contract.eos, "pad_token_id": contract.pad}
-    for name in COPIED:
-        write_bytes(folder / name, (tokenizer_folder / name).read_bytes())
+    for name, content in vocabulary.files.items():
+        write_bytes(folder / name, content)
     write_json(folder / CONFIG, hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad))
     write_json(
         folder / GENERATION,
@@ -56,10 +69,11 @@ def read_model(folder: Path) -> tuple[GPT2, Contract, Tokenizer]:
     contract = Contract.read(folder)
     tokenizer = read_tokenizer(folder, contract)
     shape = read_shape(folder / CONFIG, contract)
+    weights = read_weights(folder / WEIGHTS, shape)
     with torch.device("meta"):
         model = GPT2(shape)  # drawing weights only to overwrite them would take longer than reading them
     model.to_empty(device="cpu")
-    model.load_weights(read_weights(folder / WEIGHTS, shape))
+    model.load_weights(weights)
     return model.eval(), contract, tokenizer
 
 
@@ -69,7 +83,10 @@ def read_tokenizer(folder: Path, contract: Contract) -> Tokenizer:
     Raises:
         TrainError: it is not the one that the contract describes.
     """
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    except Exception as error:  # the library raises nothing more exact
+        raise TrainError(f"{folder / TOKENIZER} is no tokenizer: {error}", hint=RESTORE) from error
     tokenizer.encode_special_tokens = True  # not stored in the file
     bos = tokenizer.token_to_id(BOS)
     openings = {name: [bos, tokenizer.token_to_id(type_token(name))] if name else [bos] for name in contract.openings}
@@ -110,7 +127,7 @@ def read_shape(path: Path, contract: Contract) -> Shape:
     try:
         shape = shape_of(config)
         expected = hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TrainError(f"{path} does not give the shape of a GPT-2: {error!r}", hint=RESTORE) from error
     for key in ("model_type", "activation_function", "layer_norm_epsilon"):
         if config.get(key, expected[key]) != expected[key]:
@@ -119,7 +136,8 @@ def read_shape(path: Path, contract: Contract) -> Shape:
                 hint="read such a model with transformers' AutoModelForCausalLM",
             )
     sizes = (shape.seq_len, shape.n_layer, shape.n_head, shape.n_embd, shape.n_inner)
-    if min(sizes) < 1 or shape.n_embd % shape.n_head:
+    is_huge = shape.n_layer > MOST_LAYERS or max(sizes) > WIDEST
+    if min(sizes) < 1 or is_huge or shape.n_embd % shape.n_head:
         raise TrainError(f"{path} gives sizes that no GPT-2 has: {shape}", hint=RESTORE)
     return shape
 
@@ -130,15 +148,16 @@ def read_weights(path: Path, shape: Shape) -> Mapping[str, torch.Tensor]:
     Raises:
         TrainError: the file is cut short, damaged, or of another shape.
     """
+    check_header(path)
     try:
-        weights: dict[str, torch.Tensor] = load_file(path)
+        with safe_open(path, "pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise TrainError(f"{path} is not whole: {error}", hint=RESTORE) from error
     with torch.device("meta"):
         expected = {name: tuple(p.shape) for name, p in GPT2(shape).weights().items()}
-    found = {name: tuple(p.shape) for name, p in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             there, wanted = found.get(name, "missing"), expected.get(name, "no part")
             raise TrainError(f"{path}: {name} is {there}, but by {CONFIG} it is {wanted}", hint=RESTORE)
-    return weights
+    return read_tensors(path)

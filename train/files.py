@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 ASIDE = ".aside-"  # the prefix of everything that is not finished yet
 WEIGHTS = "model.safetensors"  # of a model folder and of a checkpoint
 LOCK = ".lock"
+FACTS_BYTES, LIST_BYTES = 2**22, 2**30  # the most of a JSON or TOML file that is read: of one thing's facts, of a list
+HEADER_BYTES = 2**24  # of a safetensors file at most: a thousand layers take 1 MB
+DEEPEST = 32  # brackets within brackets; ours have six
+PUT_BACK = "put it back as it was, or delete it and run the command that wrote it again"
 
 
 @contextlib.contextmanager
@@ -90,18 +94,89 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file.
+def read_json(path: Path, most: int = FACTS_BYTES) -> Any:
+    """The value in a JSON file of at most `most` bytes.
+
+    Raises:
+        TrainError: the file is damaged, or longer or deeper than ours are.
+    """
+    try:
+        value = json.loads(read_bounded(path, most))
+        check_depth(value)
+    except (ValueError, RecursionError) as error:
+        raise TrainError(f"{path} is not whole: {error}", hint=PUT_BACK) from error
+    return value
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The bytes of a file, of which it may have at most `most`. Raises ValueError."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most:,} bytes, which no file of ours has")
+    return data
+
+
+def check_depth(value: Any) -> None:
+    """Refuse lists and mappings that lie deeper in each other than ours do. Raises ValueError."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEEPEST):
+        inside = (child for part in level for child in (part.values() if isinstance(part, dict) else part))
+        level = [child for child in inside if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
+
+
+def write_checked(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write `facts` to `path` as JSON, with their checksum."""
+    write_json(path, {**facts, "checksum": digest(facts)})
+
+
+def read_checked(path: Path, most: int = FACTS_BYTES) -> dict[str, Any]:
+    """What `write_checked` wrote.
 
     Raises:
         TrainError: the file is damaged.
     """
+    facts = read_json(path, most)
+    if not isinstance(facts, dict) or facts.pop("checksum", None) != digest(facts):
+        raise TrainError(f"{path} was changed or damaged: its checksum does not match", hint=PUT_BACK)
+    return facts
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON value, the same for equal values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def check_header(path: Path) -> None:
+    """Refuse a safetensors file whose header is longer than any of ours: reading it would take long and much memory.
+
+    Raises:
+        TrainError: it is.
+    """
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > HEADER_BYTES:
+        raise TrainError(f"{path} is not whole: its header would have {size:,} bytes", hint=PUT_BACK)
+
+
+def read_tensors(path: Path) -> "dict[str, Tensor]":
+    """The tensors of a safetensors file.
+
+    Raises:
+        TrainError: it is cut short or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    check_header(path)
     try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise TrainError(
-            f"{path} is not whole: {error}", hint="delete its folder and run the step that wrote it again"
-        ) from error
+        found: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise TrainError(f"{path} is not whole: {error}", hint=PUT_BACK) from error
+    return found
 
 
 def sha256_file(path: Path) -> str:
@@ -134,6 +209,14 @@ def replace_folder(aside: Path, final: Path) -> None:
     os.replace(aside, final)  # noqa: PTH105
     sync_folder(final.parent)
     remove(old)
+
+
+def discard_folder(path: Path) -> None:
+    """Delete a folder that counts as whole by its name: at no moment is half of it there under that name."""
+    aside = path.with_name(f"{ASIDE}gone-{path.name}")
+    remove(aside)
+    os.replace(path, aside)  # noqa: PTH105
+    remove(aside)
 
 
 def remove(path: Path) -> None:

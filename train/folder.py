@@ -7,11 +7,12 @@ from typing import Any
 
 from train.config import Config, to_toml
 from train.errors import TrainError
-from train.files import ASIDE, LOCK, read_json, write_json, write_text
+from train.files import ASIDE, LOCK, read_checked, sha256_file, write_checked, write_text
 from train.manifest import NAME, Manifest
 
 CONFIG, FACTS, LATEST = "config.toml", "run.json", "LATEST"
 STAGE = "train"
+RESTORE = "put it back as it was, or start another run with --resume never"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def find(runs: Path, name: str, config: Config, facts: dict[str, Any], *, resume
         if not (path / FACTS).is_file():
             if not path.exists() or all(_is_beginning(file.name) for file in path.iterdir()):
                 return Run(path, is_new=True, is_finished=False)
-        elif resume == "auto" and read_json(path / FACTS) == facts and _text(path / CONFIG) == text:
+        elif resume == "auto" and read_facts(path) == facts and _text(path / CONFIG) == text:
             finished = Manifest.read(path)
             return Run(path, is_new=False, is_finished=finished is not None and finished.stage == STAGE)
         number += 1
@@ -63,7 +64,7 @@ def open_path(path: Path, facts: dict[str, Any]) -> Run:
     """
     if not (path / FACTS).is_file():
         raise TrainError(f"{path} is not a run: it has no {FACTS}", hint="pass a folder of runs/, or --resume auto")
-    then = read_json(path / FACTS)
+    then = read_facts(path)
     for key in sorted(facts):
         if then.get(key) != facts[key]:
             raise TrainError(
@@ -78,8 +79,25 @@ def start(run: Run, config: Config, facts: dict[str, Any]) -> None:
     """Write what the run is before its first step, and make it the newest."""
     if run.is_new:
         write_text(run.path / CONFIG, to_toml(config))
-        write_json(run.path / FACTS, facts)
+        write_checked(run.path / FACTS, {**facts, "config": sha256_file(run.path / CONFIG)})
     write_text(run.path.parent / LATEST, run.path.name)
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """What a run's weights depend on beside its config, which is held to what it was.
+
+    Raises:
+        TrainError: run.json or config.toml is damaged.
+    """
+    try:
+        facts = read_checked(run / FACTS)
+    except TrainError as error:
+        raise TrainError(str(error), hint=RESTORE) from error
+    if not (run / CONFIG).is_file():
+        raise TrainError(f"{run / CONFIG} is missing", hint=RESTORE)
+    if sha256_file(run / CONFIG) != facts.pop("config", None):
+        raise TrainError(f"{run / CONFIG} was changed or damaged: its checksum does not match", hint=RESTORE)
+    return facts
 
 
 def check_name(name: str) -> str:

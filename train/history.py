@@ -2,18 +2,19 @@
 
 import math
 import statistics
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train import environment
+from train.config import read_toml
 from train.environment import Environment
 from train.errors import TrainError
-from train.files import WEIGHTS, read_json
-from train.folder import CONFIG, FACTS, LATEST, STAGE
-from train.log import LOG, Record, read
+from train.files import PUT_BACK, WEIGHTS, check_header
+from train.folder import CONFIG, FACTS, LATEST, STAGE, read_facts
+from train.log import LOG, Record, scan
+from train.manifest import NAME as MANIFEST
 from train.manifest import Manifest
 
 
@@ -30,6 +31,7 @@ class History:
         measured: Those with `val_loss`.
         sampled: Those with `samples`.
         environments: What it ran on, in order, each with the step from which.
+        problem: Whether its log is not as it was written, and how.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class History:
     measured: list[Record]
     sampled: list[Record]
     environments: list[Environment]
+    problem: str | None
 
     @property
     def step(self) -> int:
@@ -52,7 +55,8 @@ class History:
     @property
     def max_steps(self) -> int | None:
         """Steps it was to take at most."""
-        return self.settings.get("train.max_steps")
+        found = self.settings.get("train.max_steps")
+        return found if isinstance(found, int) else None
 
     @property
     def state(self) -> str:
@@ -81,7 +85,8 @@ class History:
     @property
     def tokens_per_s(self) -> float | None:
         """The median over the log: pauses and other programs move it little."""
-        return statistics.median(record["tokens_per_s"] for record in self.training) if self.training else None
+        rates = [record["tokens_per_s"] for record in self.training if "tokens_per_s" in record]
+        return statistics.median(rates) if rates else None
 
     @property
     def memory(self) -> int | None:
@@ -107,7 +112,7 @@ class History:
 def find_runs(runs: Path) -> list[Path]:
     """The folders of all runs, newest last: by when each last told something, the one that LATEST names at the end."""
     pointer = runs / LATEST
-    latest = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
+    latest = pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.is_file() else ""
 
     def age(run: Path) -> tuple[bool, int, str]:
         told = run / LOG if (run / LOG).is_file() else run / FACTS
@@ -124,26 +129,33 @@ def read_history(run: Path) -> History:
     """
     if not (run / FACTS).is_file():
         raise TrainError(f"{run} is not a run: it has no {FACTS}", hint="pass a folder of runs/")
+    facts = read_facts(run)
     try:
-        settings = flat(tomllib.loads((run / CONFIG).read_text(encoding="utf-8")))
-    except (FileNotFoundError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        settings = flat(read_toml(run / CONFIG))
+    except (ValueError, RecursionError) as error:
         raise TrainError(
             f"{run / CONFIG} is not whole: {error}", hint="put it back, or delete the run and train again"
         ) from error
     manifest = Manifest.read(run)
     if manifest and manifest.stage != STAGE:
         manifest = None
-    records = read(run / LOG)
+    if manifest and not all(type(manifest.counts.get(key)) is int for key in ("parameters", "tokens")):
+        raise TrainError(f"{run / MANIFEST} does not say what a run came to", hint=PUT_BACK)
+    records, damaged = scan(run / LOG)
+    problem = f"{run / LOG}: lines that were changed or damaged, and are left out: {damaged}" if damaged else None
+    if manifest and LOG in manifest.files:
+        problem = problem or manifest.damage(run, LOG)
     return History(
         path=run,
         settings=settings,
-        facts=read_json(run / FACTS),
+        facts=facts,
         manifest=manifest,
         n_parameters=manifest.counts["parameters"] if manifest else count_parameters(run),
-        training=[record for record in records if "loss" in record],
-        measured=[record for record in records if "val_loss" in record],
-        sampled=[record for record in records if "samples" in record],
+        training=[record for record in records if {"loss", "tokens"} <= record.keys()],
+        measured=[record for record in records if {"val_loss", "val_bits_per_byte"} <= record.keys()],
+        sampled=[record for record in records if {"samples", "temperature", "valid"} <= record.keys()],
         environments=environment.read(run),
+        problem=problem,
     )
 
 
@@ -159,10 +171,11 @@ def count_parameters(run: Path) -> int | None:
 
     for folder in model_folders(run):
         try:
+            check_header(folder / WEIGHTS)
             with safe_open(folder / WEIGHTS, "np") as file:
                 shapes: list[list[int]] = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-        except (FileNotFoundError, SafetensorError):
-            continue  # the training let this one go while we looked
+        except (FileNotFoundError, SafetensorError, TrainError):
+            continue  # the training let this one go while we looked, or it is damaged
         return sum(map(math.prod, shapes))
     return None
 

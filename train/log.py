@@ -1,8 +1,10 @@
 """What a run tells: JSON lines in its folder, lines on the terminal, trackers where installed."""
 
 import json
+import os
 import sys
 import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Self
@@ -11,6 +13,9 @@ from train.files import write_bytes
 
 Record = dict[str, Any]
 LOG = "log.jsonl"
+NUMBERS = {"loss", "lr", "grad_norm", "tokens", "epoch", "tokens_per_s", "temperature", "valid"}
+NUMBERS |= {"val_loss", "val_perplexity", "val_bits_per_byte"}
+PARTS = {"text", "type", "ended", "valid"}  # of a sample
 
 
 class Log:
@@ -18,19 +23,30 @@ class Log:
 
     Args:
         folder: The run's.
-        step: Steps taken so far: what a killed run logged beyond its checkpoint is dropped, since it comes again.
+        kept: Records so far: what a killed run logged after its checkpoint is dropped, since it comes again.
+
+    Attributes:
+        count: Records in it.
+        damaged: How many of those to be kept are not as they were written, and are left out.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, kept: int) -> None:
         self.path = folder / LOG
-        kept = [record for record in read(self.path) if record["step"] <= step]
-        write_bytes(self.path, b"".join(_line(record) for record in kept))
+        records = [record for record in _lines(self.path)[:kept] if record is not None]
+        self.count, self.damaged = len(records), kept - len(records)
+        write_bytes(self.path, b"".join(_line(record) for record in records))
         self._file: IO[bytes] = self.path.open("ab")
 
     def add(self, record: Record) -> None:
         """Append one record; it has a `step`."""
         self._file.write(_line(record))
         self._file.flush()
+        self.count += 1
+
+    def sync(self) -> None:
+        """Bring it to disk: a checkpoint counts on the records before it."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
@@ -38,20 +54,51 @@ class Log:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a log; a last line that a kill cut off is left out."""
+    """The records of a log that are whole."""
+    return scan(path)[0]
+
+
+def scan(path: Path) -> tuple[list[Record], int]:
+    """The records of a log, and how many lines are damaged; a last line that a kill cut off is none of them."""
+    found = _lines(path)
+    return [record for record in found if record is not None], found.count(None)
+
+
+def _lines(path: Path) -> list[Record | None]:
+    """The record of each line, None where it is damaged."""
     if not path.is_file():
         return []
-    records = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return records
+    *lines, _ = path.read_bytes().split(b"\n")  # each line ends in one: what follows the last is not written yet
+    return [_record(line) for line in lines]
 
 
 def _line(record: Record) -> bytes:
-    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    """A record with the checksum of what stands before it."""
+    text = json.dumps(record, ensure_ascii=False).removesuffix("}").encode("utf-8", "surrogatepass")
+    return text + b', "crc32": "%08x"}\n' % zlib.crc32(text)
+
+
+def _record(line: bytes) -> Record | None:
+    """What `_line` was given; None if the line is not as it was written."""
+    text, _, checksum = line.rpartition(b', "crc32": ')
+    if checksum != b'"%08x"}' % zlib.crc32(text):
+        return None
+    try:
+        record = json.loads(text + b"}")
+    except (ValueError, RecursionError):
+        return None
+    return record if _is_record(record) else None
+
+
+def _is_record(record: Any) -> bool:
+    """Whether it has the keys that are read, in their kinds."""
+    if not isinstance(record, dict) or type(record.get("step")) is not int or not 0 <= record["step"] < 2**63:
+        return False
+    known = NUMBERS & record.keys()
+    if not all(type(record[key]) is float or (type(record[key]) is int and abs(record[key]) < 2**63) for key in known):
+        return False
+    samples = record.get("samples", [])
+    return isinstance(samples, list) and all(isinstance(one, dict) and one.keys() >= PARTS for one in samples)
 
 
 def printable(text: str) -> str:

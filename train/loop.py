@@ -224,6 +224,9 @@ def save(t: Training) -> None:
     t.display.doing("saving")
     if t.accelerator.scaler is not None:
         t.state.scaler = t.accelerator.scaler.state_dict()
+    if t.log:
+        t.log.sync()
+        t.state.logged = t.log.count
     main = t.accelerator.is_main_process
     tensors = gather(checkpoint.optimizer_tensors(t.model, t.optimizer, t.average), keep=main)
     weights = measured_weights(t, keep=main)

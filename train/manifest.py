@@ -1,14 +1,11 @@
 """manifest.json: what a folder was made from and what is in it; written last, so it marks the folder whole."""
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from train.errors import TrainError
-from train.files import read_json, sha256_file, write_json
+from train.files import LIST_BYTES, read_checked, sha256_file, write_checked
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -38,7 +35,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write it into `folder`, in place of any other."""
-        write_json(folder / NAME, asdict(self))
+        write_checked(folder / NAME, asdict(self))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -51,11 +48,21 @@ class Manifest:
         if not path.is_file():
             return None
         try:
-            return cls(**read_json(path))
+            found = cls(**read_checked(path, LIST_BYTES))
+            for name in ("options", "versions", "counts", "files"):
+                if not isinstance(getattr(found, name), dict):
+                    raise TypeError(f"{name} are no names with values")
+            if not isinstance(found.inputs, list):
+                raise TypeError("inputs are no list")
+            for name, facts in found.files.items():
+                if not isinstance(facts, dict) or not {"size_bytes", "sha256"} <= facts.keys():
+                    raise TypeError(f"it has no size and checksum of {name}")
         except TypeError as error:
             raise TrainError(
-                f"{path} is of another version of phon: {error}", hint=f"delete {folder} and make it again"
+                f"{path} is of another version of phon: {error}",
+                hint="delete it and run the command that wrote it again",
             ) from error
+        return found
 
     def damage(self, folder: Path, under: str = "") -> str | None:
         """The first file of `folder`, or of what in it starts with `under`, that is not what was written, and how."""
@@ -74,7 +81,10 @@ class Manifest:
 
     def is_current(self, folder: Path) -> bool:
         """Whether `folder` already holds the result of this very work, whole."""
-        there = Manifest.read(folder)
+        try:
+            there = Manifest.read(folder)
+        except TrainError:
+            return False  # what is damaged is made anew
         return there is not None and self.same_work(there) and there.damage(folder) is None
 
 
@@ -105,8 +115,3 @@ def require(folder: Path, *, stage: str, command: str, what: str) -> Manifest:
     if damage:
         raise TrainError(damage, hint=f'run "{command}" again: it makes the damaged files anew')
     return found
-
-
-def digest(value: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON value, the same for equal values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

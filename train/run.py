@@ -8,6 +8,7 @@ if not __package__:  # launched as a script: imports are searched beside train/,
 
 import contextlib
 import errno
+import faulthandler
 import os
 import signal
 from types import FrameType
@@ -15,6 +16,7 @@ from types import FrameType
 import click
 
 from train.errors import TrainError
+from train.log import printable
 
 
 class Stop:
@@ -50,6 +52,8 @@ def main(config: str | None, resume: str, workspace: str | None, plain: bool, ov
     Two CPU processes: torchrun --nproc_per_node 2 train/run.py
     """
     stop = Stop()
+    with contextlib.suppress(OSError, ValueError):  # no terminal, no file
+        faulthandler.enable()  # says where, when a disk fails under a mapped file
     try:
         check_launch()
         from train.session import Request, train_run  # slow: torch
@@ -106,6 +110,7 @@ def fail(message: str, hint: str, exit_code: int) -> None:
         is_first = is_first_to_fail()
     if is_first:
         where = f" on rank {rank}" if rank else ""
+        message, hint = (printable(" ".join(text.split())) for text in (message, hint))
         with contextlib.suppress(OSError):  # the terminal may be gone
             click.echo(f"error{where}: {message}" + (f"\nhint: {hint}" if hint else ""), err=True)
             sys.stderr.flush()

@@ -22,7 +22,7 @@ from train.files import lock, sha256_file
 from train.folder import Run
 from train.log import LOG, read
 from train.loop import Training, train
-from train.manifest import Manifest, describe_files
+from train.manifest import Manifest, describe_files, require
 from train.optim import check_schedule
 from train.shards import open_split, packed
 from train.watch import watched
@@ -94,6 +94,8 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
     notes = []
     config, name = named_config(request)
     manifest = packed(place.shards)
+    if checks:
+        require(place.tokenizer, stage="tokenizer", command="phon tokenizer", what="tokenizer")
     contract = Contract.read(place.tokenizer)
     if manifest.counts["tokenizer_sha256"] != contract.tokenizer_sha256:
         raise TrainError(
@@ -150,6 +152,8 @@ def named_config(request: Request) -> tuple[Config | None, str]:
         path = Path(request.resume)
         if not (path / folder.CONFIG).is_file():
             raise TrainError(f"{path} is not a run: it has no {folder.CONFIG}", hint="pass a folder of runs/")
+        if (path / folder.FACTS).is_file():
+            folder.read_facts(path)  # before the config is used
         return configs.load(str(path / folder.CONFIG)), path.name
     if request.config is None:
         configs.load("tiny", request.overrides)  # mistakes in the overrides are told before anything slow
@@ -194,6 +198,7 @@ def finish(plan: Plan, run: Run, training: Training) -> None:
         training.display.say(f"model/ is step {weights_step:,}, the best in validation: {state.best:.4f} bits per byte")
     checkpoint.copy_model(run.checkpoints / checkpoint.name(weights_step), run.path / "model")
     assert training.log
+    training.log.sync()
     training.log.close()
     draw(run.path / LOG, run.path / "curve.png", title=f"{run.path.name}: {plan.shape.n_parameters:,} parameters")
     records = read(run.path / LOG)
@@ -216,6 +221,6 @@ def finish(plan: Plan, run: Run, training: Training) -> None:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    for name in (folder.CONFIG, folder.FACTS, "curve.png"):
+    for name in (folder.CONFIG, folder.FACTS, LOG, "curve.png"):
         yield path / name
     yield from sorted((path / "model").iterdir())

@@ -70,7 +70,8 @@ class Shards:
         n_bytes: Their sum.
     """
 
-    def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
+    def __init__(self, batches: Sequence[pa.RecordBatch], files: Sequence[Path] = ()) -> None:
+        self._files = [(path, path.stat()) for path in files]
         columns = [batch.column("input_ids") for batch in batches]
         self._values: list[Tokens] = [column.values.to_numpy(zero_copy_only=True) for column in columns]
         self._types = [batch.column("type") for batch in batches]
@@ -111,7 +112,27 @@ class Shards:
                 raise TrainError(f"{path} has {size:,} bytes where {facts['size_bytes']:,} were written", hint=AGAIN)
             if verify and sha256_file(path) != facts["sha256"]:
                 raise TrainError(f"{path} was changed or damaged: its checksum does not match", hint=AGAIN)
-        return cls([_map(folder / name) for name in sorted(files) if name.endswith(".arrow")])
+        paths = [folder / name for name in sorted(files) if name.endswith(".arrow")]
+        return cls([_map(path) for path in paths], paths)
+
+    def check(self) -> None:
+        """Refuse to go on with a file that was cut short since it was opened: to touch what is gone is a SIGBUS.
+
+        A file that was replaced or deleted is still there for us, as it was.
+
+        Raises:
+            TrainError: one was.
+        """
+        for path, was in self._files:
+            try:
+                now = path.stat()
+            except FileNotFoundError:
+                continue
+            if (now.st_dev, now.st_ino) == (was.st_dev, was.st_ino) and now.st_size < was.st_size:
+                raise TrainError(
+                    f"{path} was cut short while it was read: {now.st_size:,} bytes of {was.st_size:,} are left",
+                    hint=AGAIN,
+                )
 
     def read(self, start: int, stop: int) -> Tokens:
         """Tokens `start` to `stop` of the stream; a view, unless the slice crosses from one shard into another."""

@@ -13,7 +13,7 @@ from pipeline.cli import main
 from pipeline.generate import Judged, lay_out, wrap
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.data import IGNORE
-from train.export import write_model
+from train.export import Vocabulary, write_model
 from train.files import sha256_file
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape
@@ -72,7 +72,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = root / "runs" / "small" / "model"
     folder.mkdir(parents=True)
     model = learn_by_heart(tokenizer)
-    write_model(folder, model.shape, model.weights(), tokenizer)
+    write_model(folder, model.shape, model.weights(), Vocabulary.read(tokenizer))
     (root / "runs" / "LATEST").write_text("small\n")
     return root
 

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.tokenizer import train_tokenizer
 from tests.unit.pipeline.conftest import Prepared
 from train.errors import TrainError
 from train.files import lock
+from train.manifest import Manifest
 from train.shards import open_split, packed
 from train.workspace import Workspace
 
@@ -165,12 +167,15 @@ def test_one_document_leaves_validation_empty_and_says_so(prepared: Prepared) ->
     assert "none: the corpus is one document" in result.stdout
 
 
+def split_otherwise(workspace: Workspace, validation: dict[str, Any]) -> None:
+    made = Manifest.read(workspace.text)
+    assert made
+    replace(made, counts={**made.counts, "validation": validation}).write(workspace.text)
+
+
 def test_no_validation_of_many_documents_is_an_error(prepared: Prepared, phones: Documents) -> None:
     workspace = prepared(phones)
-    path = workspace.text / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["counts"]["validation"] = {"below": 0, "ids": []}
-    path.write_text(json.dumps(manifest))
+    split_otherwise(workspace, {"below": 0, "ids": []})
     with pytest.raises(PipelineError, match=r"none of the 60 documents .* held out for validation") as caught:
         train_tokenizer(workspace)
     assert "--validation" in caught.value.hint
@@ -178,10 +183,7 @@ def test_no_validation_of_many_documents_is_an_error(prepared: Prepared, phones:
 
 def test_the_split_key_decides_too(prepared: Prepared, phones: Documents) -> None:
     workspace = prepared(phones)
-    path = workspace.text / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["counts"]["validation"] = {"below": 2**63, "ids": []}
-    path.write_text(json.dumps(manifest))
+    split_otherwise(workspace, {"below": 2**63, "ids": []})
     summary = train_tokenizer(workspace)
     assert summary["train"]["documents"] + summary["validation"]["documents"] == 60
     assert 15 < summary["validation"]["documents"] < 45

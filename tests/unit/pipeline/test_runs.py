@@ -180,7 +180,16 @@ def test_without_runs_it_says_how_to_train_one(tmp_path: Path) -> None:
 
 def test_a_damaged_config_is_told_by_its_path(make_run: MakeRun, tmp_path: Path) -> None:
     (make_run() / "config.toml").write_text("[model")
-    assert "config.toml is not whole: " in str(invoke(tmp_path).exception)
+    assert "config.toml was changed or damaged: its checksum does not match" in str(invoke(tmp_path).exception)
+
+
+def test_lines_of_a_log_that_were_damaged_are_left_out_and_counted(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(step=3)
+    text = (run / "log.jsonl").read_text()
+    (run / "log.jsonl").write_text(text.replace('"loss": 6.5', '"loss": 6.4'))
+    done = invoke(tmp_path, "--json")
+    assert done.stderr == f"{run / 'log.jsonl'}: lines that were changed or damaged, and are left out: 1\n"
+    assert json.loads(done.stdout)[0]["step"] == 3
 
 
 def test_reading_runs_loads_no_slow_library() -> None:

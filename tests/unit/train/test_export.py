@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tests.models import random_model
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
-from train.export import read_model, write_model
+from train.export import Vocabulary, read_model, write_model
 from train.files import sha256_file
 from train.gpt2 import GPT2, Cache, Shape
 
@@ -59,7 +59,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = root / "model"
     folder.mkdir()
     model = random_model(SHAPE)
-    write_model(folder, model.shape, model.weights(), make_tokenizer(root / "tokenizer"))
+    write_model(folder, model.shape, model.weights(), Vocabulary.read(make_tokenizer(root / "tokenizer")))
     return folder
 
 
