@@ -1,9 +1,11 @@
 """Workspaces with shards, and a run that nobody disturbed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.forked import done, train
 from tests.toy import ROOT, TOY, phon, trained
 
 
@@ -30,4 +32,20 @@ def left_alone(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     place = tmp_path_factory.mktemp("alone")
     (place / "data").symlink_to(prepared / "data")
     trained(place, *TOY)
+    return place
+
+
+BRIEF = [*TOY, "train.max_steps=4", "log.eval_every=2", "log.save_every=2"]
+
+
+@pytest.fixture(scope="session")
+def two_runs(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a run that is finished and one that was cut off in its last step, both of `BRIEF`."""
+    place = tmp_path_factory.mktemp("runs")
+    shutil.copytree(prepared / "data", place / "data")
+    for name in ("finished", "cut-off"):
+        said = place / "said"
+        assert done(train, ["--workspace", str(place), *BRIEF, f"log.name={name}"], said) == 0, said.read_text()
+    shutil.rmtree(place / "runs" / "cut-off" / "model")
+    (place / "runs" / "cut-off" / "manifest.json").unlink()
     return place

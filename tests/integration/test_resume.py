@@ -1,0 +1,208 @@
+"""Whatever ends a training, the same command ends it in the same bytes, and its log has each step once."""
+
+import errno
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.forked import Plan, done, fork, train
+from tests.toy import TOY, log, losses, phon, steps_logged, validations, weights
+from train.files import ASIDE
+
+SETTINGS = [*TOY, "model.n_layer=1", "model.dropout=0.1", "optim.ema=0.9", "train.max_steps=14", "log.eval_every=4"]
+FEW = [*TOY, "model.n_layer=1", "train.max_steps=4", "log.eval_every=2", "log.save_every=2"]
+
+
+def told(workspace: Path) -> list[Any]:
+    """Weights, and all of the log that does not depend on the clock."""
+    records = [{key: value for key, value in one.items() if key not in ("tokens_per_s", "mfu", "crc32", "memory")}
+               for one in log(workspace)]  # fmt: skip
+    return [weights(workspace), records]
+
+
+def finished(workspace: Path, *settings: str) -> list[Any]:
+    """Train to the end; what came of it."""
+    said = workspace / "said"
+    assert done(train, ["--workspace", str(workspace), *settings], said) == 0, said.read_text()
+    run = workspace / "runs" / "tiny"
+    assert not list(run.rglob(f"{ASIDE}*"))
+    assert [step for step, _ in losses(workspace)] == list(range(1, losses(workspace)[-1][0] + 1))
+    assert len(validations(workspace)) == len(dict(validations(workspace)))
+    return told(workspace)
+
+
+def stopped(workspace: Path, step: int, *settings: str) -> None:
+    """Train until a stop that is asked for in this step."""
+    said = workspace / "said"
+    assert done(train, ["--workspace", str(workspace), *settings], said, None, step) == 5, said.read_text()
+    assert f"interrupted; step {step} of" in said.read_text()
+
+
+def another(workspace: Path, name: str = "alone") -> Path:
+    """A workspace on the same shards, without a run."""
+    place = workspace / name
+    place.mkdir()
+    (place / "data").symlink_to((workspace / "data").resolve())
+    return place
+
+
+@pytest.fixture(scope="module")
+def essays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus that a few steps go through."""
+    place = tmp_path_factory.mktemp("essays")
+    phon("prepare", "samples/corpus/essays", "--to", "text", "--workspace", str(place))
+    phon("tokenizer", "--vocab-size", "384", "--workspace", str(place))
+    return place
+
+
+@pytest.mark.parametrize("packing", ["best-fit", "stream"])
+def test_stops_anywhere_in_an_epoch_and_again_in_the_same_change_nothing(
+    essays: Path, tmp_path: Path, packing: str
+) -> None:
+    (tmp_path / "data").symlink_to(essays / "data")
+    settings = [*SETTINGS, f"data.packing={packing}", "train.global_batch=1024", "train.micro_batch=4"]
+    reference = another(tmp_path)
+    expected = finished(reference, *settings)
+    epochs = [record["epoch"] for record in log(reference) if "epoch" in record]
+    ends = [step for step, epoch in enumerate(epochs, 1) if int(epoch) > (int(epochs[step - 2]) if step > 1 else 0)]
+    end = ends[0]  # the step in which the second epoch begins
+    assert 4 < end < 13
+    place = another(tmp_path, "stopped")
+    for step in (1, end - 2, end - 1, end, end + 1, 13):
+        stopped(place, step, *settings)
+    assert finished(place, *settings) == expected
+
+
+CHAINS = [(60, 6, 0), *(pytest.param(200, 10, seed, marks=pytest.mark.long) for seed in range(6))]
+
+
+@pytest.mark.parametrize(("steps", "kills", "seed"), CHAINS)
+def test_a_chain_of_kills_changes_nothing(workspace: Path, steps: int, kills: int, seed: int) -> None:
+    settings = [*SETTINGS, f"train.max_steps={steps}", f"train.seed={seed}", "log.eval_every=7"]
+    expected = finished(another(workspace), *settings)
+    draw = random.Random(seed)
+    moments = sorted(draw.sample(range(1, steps - 1), kills))
+    for moment in moments:
+        process = fork(train, ["--workspace", str(workspace), *settings], workspace / "said")
+        until = time.monotonic() + 60
+        while steps_logged(workspace) < moment:
+            assert process.is_alive() and time.monotonic() < until, (workspace / "said").read_text()
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.05))
+        process.kill()
+        process.join()
+    assert finished(workspace, *settings) == expected, moments
+
+
+ENDS = [(None, False), (None, True), (errno.EIO, False), (errno.ENOSPC, False)]  # killed, power cut, failing
+OPERATIONS = [
+    *((29, *end) for end in ENDS[1:3]),
+    *(pytest.param(1, *end, marks=pytest.mark.long) for end in ENDS),
+]
+
+
+@pytest.mark.parametrize(("every", "error", "power"), OPERATIONS)
+def test_a_training_that_ends_or_fails_at_any_file_operation_goes_on(
+    workspace: Path, every: int, error: int | None, power: bool
+) -> None:
+    expected = finished(another(workspace), *FEW)
+    at = 1 + (0 if every == 1 else random.randrange(every))
+    while True:
+        place = another(workspace, f"{at}")
+        said = place / "said"
+        code = done(train, ["--workspace", str(place), *FEW], said, Plan(place / "runs", at, error, power))
+        text = said.read_text()
+        assert "Traceback" not in text, f"operation {at}\n{text}"
+        if error is None:
+            assert code in (0, 137)
+        else:
+            assert code in (0, 1)
+            assert text.count("error: ") == code, f"operation {at}\n{text}"
+        assert finished(place, *FEW) == expected, at
+        if code == 0 and not text.count("left out"):
+            break
+        at += every
+    assert at > every  # some operations were met
+
+
+def test_a_shard_cut_short_while_it_is_read_is_told(workspace: Path) -> None:
+    import shutil
+
+    data = (workspace / "data").resolve()
+    (workspace / "data").unlink()
+    shutil.copytree(data, workspace / "data")
+    shard = workspace / "data" / "shards" / "train" / "data-00000.arrow"
+    content, said = shard.read_bytes(), workspace / "said"
+    settings = [*SETTINGS, "train.max_steps=100000", "log.eval_every=0"]
+    process = fork(train, ["--workspace", str(workspace), *settings], said)
+    while steps_logged(workspace) < 2:
+        assert process.is_alive(), said.read_text()
+        time.sleep(0.002)
+    os.truncate(shard, 4096)
+    process.join(60)
+    assert process.exitcode == 1
+    (message,) = [line for line in said.read_text().splitlines() if line.startswith("error: ")]
+    assert message == f"error: {shard} was cut short while it was read: 4,096 bytes of {len(content):,} are left"
+    assert 'hint: run "phon pack" again' in said.read_text()
+
+
+def test_the_times_of_files_decide_nothing(workspace: Path) -> None:
+    expected = finished(another(workspace), *SETTINGS)
+    draw = random.Random(0)
+    for step in (3, 7, 11):
+        stopped(workspace, step, *SETTINGS)
+        for path in (workspace / "runs").rglob("*"):
+            moment = draw.choice([0, 10**9, 4 * 10**9]) + draw.randrange(10**6)
+            os.utime(path, (moment, moment))
+    assert finished(workspace, *SETTINGS) == expected
+
+
+def test_a_measurement_that_a_kill_took_back_is_logged_once(workspace: Path) -> None:
+    # Asked to stop in the step that is measured: the measurement is put off, made on resuming, and killed.
+    settings = [*SETTINGS, "log.save_every=0"]
+    expected = finished(another(workspace), *settings)
+    stopped(workspace, 4, *settings)
+    assert [step for step, _ in validations(workspace)] == []
+    process = fork(train, ["--workspace", str(workspace), *settings], workspace / "said")
+    while not validations(workspace):
+        assert process.is_alive()
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    assert finished(workspace, *settings) == expected
+
+
+def test_lines_of_the_log_that_are_gone_are_told_when_the_run_goes_on(workspace: Path) -> None:
+    stopped(workspace, 6, *SETTINGS)
+    path = workspace / "runs" / "tiny" / "log.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2].replace(b'"loss": ', b'"loss": 1'), *lines[3:-1]]))
+    said = workspace / "said"
+    assert done(train, ["--workspace", str(workspace), *SETTINGS], said) == 0
+    assert f"{path}: 2 lines were damaged or are gone" in said.read_text()
+    assert [step for step, _ in losses(workspace)][:5] == [1, 2, 4, 5, 7]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("trials", [pytest.param(20, marks=pytest.mark.long)])
+def test_asked_to_stop_at_any_moment_it_leaves_what_can_be_gone_on_from(
+    workspace: Path, number: signal.Signals, trials: int
+) -> None:
+    expected = finished(another(workspace), *SETTINGS)
+    draw = random.Random(number)
+    for trial in range(trials):
+        place = another(workspace, f"{trial}")
+        for _ in range(2):
+            process = fork(train, ["--workspace", str(place), *SETTINGS], place / "said")
+            time.sleep(draw.uniform(0, 2))
+            assert process.pid
+            if process.is_alive():
+                os.kill(process.pid, number)
+            process.join(60)
+            assert process.exitcode in (0, 5, -number), (place / "said").read_text()
+        assert finished(place, *SETTINGS) == expected, trial
