@@ -1,7 +1,7 @@
 # Two to know: `make demo` and `make test`. Both make .venv first; `make` alone lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench constraints clean
+.PHONY: help demo test test-long mutants check fmt bench constraints clean
 
 # The newest Python from 3.11 on that can make a virtual environment; `make PYTHON=... demo` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3 python; do \
@@ -47,6 +47,12 @@ demo: .venv/ready  ## train a tiny model on samples/corpus and print ten samples
 
 test: check  ## lint, types, import rules, and every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
+
+test-long: .venv/ready  ## the long forms of the tests of reliability: many seeds, kills and damages, an hour
+	@$(BIN)/python -m pytest -m long --numprocesses 2 --dist load --durations 15
+
+mutants: .venv/ready  ## seed bugs one at a time and see that the tests catch each
+	@$(BIN)/python scripts/mutants.py
 
 check: .venv/ready  ## lint, format, types and import rules alone
 	$(BIN)/ruff check
