@@ -27,6 +27,7 @@ from train.optim import build_optimizer
 from train.preview import previewer
 from train.shards import Shards
 from train.workspace import Workspace
+from train.zero import Zero
 
 Result = TypeVar("Result")
 COLLECTIVE = timedelta(hours=1)  # how long processes may wait for the main one to measure, sample and save
@@ -44,7 +45,7 @@ class Plan:
     shards: Shards
     held_out: Shards
     precision: str
-    is_sharded: bool
+    sharing: str  # how the model is shared out among processes, as `sharding.asked` says
     facts: dict[str, Any]
     notes: tuple[str, ...]
 
@@ -52,6 +53,11 @@ class Plan:
     def config(self) -> Config:
         """The config, resolved."""
         return self.work.config
+
+    @property
+    def zero_stage(self) -> int:
+        """DeepSpeed's, 0 without it."""
+        return int(self.sharing.removeprefix("zero")) if self.sharing.startswith("zero") else 0
 
 
 def make_accelerator(plan: Plan, on: torch.device) -> Any:
@@ -109,13 +115,17 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         display.say(f"resumed at step {state.step:,} of {work.max_steps:,}")
     else:
         model.initialise(torch.Generator().manual_seed(config.train.seed))
-    if plan.is_sharded:
+    if plan.sharing == "fsdp2":
         sharding.shard(model, plan.precision, accelerator.device)
     model = accelerator.prepare_model(model, evaluation_mode=True)  # places it; its gradients are ours to add up
-    optimizer = accelerator.prepare_optimizer(build_optimizer(model, config.optim))
+    base = build_optimizer(model, config.optim)
+    zero = Zero(model, base, stage=plan.zero_stage, grad_clip=config.optim.grad_clip) if plan.zero_stage else None
+    optimizer: Any = zero or accelerator.prepare_optimizer(base)
     average = Average(model, config.optim.ema) if config.optim.ema else None
-    if newest:
-        checkpoint.load_optimizer(model, optimizer.optimizer, newest)
+    if newest and zero:
+        zero.load_optimizer(load_file(newest / checkpoint.OPTIMIZER))
+    elif newest:
+        checkpoint.load_optimizer(model, base, newest)
         if accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(state.scaler)
     state.micro_batch = step.divisor(
@@ -134,8 +144,9 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         validation=Rows(plan.held_out, validation, plan.contract.pad) if validation.n_rows else None,
         accelerator=accelerator,
         model=model,
-        forward=model,
-        is_sharded=plan.is_sharded,
+        forward=zero.engine if zero else model,
+        is_sharded=bool(plan.sharing),
+        zero=zero,
         optimizer=optimizer,
         average=average,
         state=state,
@@ -152,7 +163,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     if training.log and training.log.damaged:
         display.say(f"{training.log.path}: {training.log.damaged} lines were damaged or are gone, and stay left out")
     model.train()
-    if config.train.micro_batch == "auto" and not newest:
+    if config.train.micro_batch == "auto" and not newest and not zero:
         step.fit(training)
     if compiles(plan, accelerator)[0]:
         training.forward = compiled(training)
@@ -162,6 +173,8 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
 def compiles(plan: Plan, accelerator: Any) -> tuple[bool, str]:
     """Whether this run compiles its step, and the line that says why."""
     work = plan.work
+    if plan.zero_stage:
+        return False, "compile: no, not with DeepSpeed"
     flops = plan.shape.flops_per_token * work.rows_per_step * plan.shape.seq_len * work.max_steps
     expected_s = device.estimate_s(flops / accelerator.num_processes, accelerator.device, plan.precision)
     return device.decide_compile(plan.config.train, expected_s)

@@ -224,11 +224,15 @@ class GPT2(nn.Module):
         cache.length = stop
         return F.linear(self.ln_f(x[:, -1]), self.head)
 
-    def weights(self) -> dict[str, Tensor]:
-        """The weights under transformers' names and in its layout (its linear layers are stored transposed)."""
+    def weights(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """The weights under transformers' names and in its layout (its linear layers are stored transposed).
+
+        Args:
+            values: The parameters by our names, where others than the model's own are meant.
+        """
         return {
             _library_name(name): p.detach().t().contiguous() if _is_transposed(name) else p.detach().contiguous()
-            for name, p in self.named_parameters()
+            for name, p in (dict(self.named_parameters()) if values is None else values).items()
         }
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:

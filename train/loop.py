@@ -22,6 +22,7 @@ from train.measure import Measure, measure
 from train.optim import learning_rate
 from train.sharding import gather
 from train.step import Step, optimizer_step
+from train.zero import Zero
 
 FORTUNES = (0.5, 0.7, 1.0, 1.3)  # temperatures of the samples in the log
 
@@ -36,7 +37,8 @@ class Training:
     accelerator: Any  # accelerate.Accelerator
     model: GPT2
     forward: Callable[..., Tensor]  # the same, perhaps compiled
-    is_sharded: bool  # each process holds a part of the weights (FSDP2), not all
+    is_sharded: bool  # each process holds a part of the weights or their gradients (FSDP2, ZeRO), not all
+    zero: Zero | None  # DeepSpeed's side of it; then the optimizer too
     optimizer: Any
     average: Average | None
     state: State
@@ -228,7 +230,10 @@ def save(t: Training) -> None:
         t.log.sync()
         t.state.logged = t.log.count
     main = t.accelerator.is_main_process
-    tensors = gather(checkpoint.optimizer_tensors(t.model, t.optimizer, t.average), keep=main)
+    if t.zero:
+        tensors = t.zero.optimizer_tensors(keep=main)
+    else:
+        tensors = gather(checkpoint.optimizer_tensors(t.model, t.optimizer, t.average), keep=main)
     weights = measured_weights(t, keep=main)
     if main:
         checkpoint.save(t.checkpoints, t.state, lambda folder: t.write_model(folder, weights), tensors)
@@ -238,5 +243,7 @@ def save(t: Training) -> None:
 
 def measured_weights(t: Training, *, keep: bool) -> dict[str, Tensor]:
     """The weights that are measured, under transformers' names; those that `keep` get them."""
+    if t.zero:
+        return t.model.weights(t.zero.weights(keep=keep))
     with t.average.in_place() if t.average else contextlib.nullcontext():
         return gather(t.model.weights(), keep=keep)

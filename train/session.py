@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +28,14 @@ from train.optim import check_schedule
 from train.shards import open_split, packed
 from train.watch import watched
 from train.workspace import Workspace
+
+SHARED = {
+    "fsdp2": ("weights", "FSDP2"),
+    "zero2": ("gradients and optimizer", "ZeRO-2"),
+    "zero3": ("weights", "ZeRO-3"),
+}
+INSTALL = 'pip install "phon[deepspeed]"'
+INSTEAD = "launch with configs/accelerate/fsdp2.yaml"
 
 
 class Stopping(Protocol):
@@ -120,22 +129,26 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
     }
     shape = shape_of(work.config, contract.vocab_size, work.packing.seq_len)
     name = folder.check_name(config.log.name or name)
-    is_sharded = sharding.is_asked()
-    if is_sharded:
-        check_sharded(work.config)
-    return Plan(name, work, shape, contract, place, shards, held_out, precision, is_sharded, facts, tuple(notes))
+    sharing = sharding.asked()
+    if sharing:
+        check_sharing(sharing, work.config, precision)
+    return Plan(name, work, shape, contract, place, shards, held_out, precision, sharing, facts, tuple(notes))
 
 
-def check_sharded(config: Config) -> None:
-    """Refuse what needs whole matrices where each process has a part.
+def check_sharing(sharing: str, config: Config, precision: str) -> None:
+    """Refuse what needs whole matrices where each process has a part, and what DeepSpeed lacks.
 
     Raises:
-        TrainError: Muon, or an average of the weights.
+        TrainError: Muon, an average of the weights; with DeepSpeed fp16, or no DeepSpeed.
     """
+    if sharing != "fsdp2" and find_spec("deepspeed") is None:
+        raise TrainError("the launch file asks for DeepSpeed, which is not installed", hint=f"{INSTALL}, or {INSTEAD}")
+    if sharing != "fsdp2" and precision == "fp16":
+        raise TrainError("fp16 cannot be combined with DeepSpeed here", hint=f"pass train.precision=bf16, or {INSTEAD}")
     for name, is_set in (("optim.name=muon", config.optim.name == "muon"), ("optim.ema", config.optim.ema > 0)):
         if is_set:
             raise TrainError(
-                f"{name} cannot be combined with weights shared out among processes (FSDP)",
+                f"{name} cannot be combined with weights shared out among processes ({SHARED[sharing][1]})",
                 hint="launch with configs/accelerate/ddp.yaml, or pass optim.name=adamw optim.ema=0",
             )
 
@@ -172,6 +185,7 @@ def describe(plan: Plan, run: Run, accelerator: Any) -> str:
     """What is about to be trained, on what, how long."""
     shape, work, shards, world = plan.shape, plan.work, plan.shards, accelerator.num_processes
     published = shape_of(plan.config, plan.config.model.published_vocab_size, shape.seq_len)
+    what, by = SHARED.get(plan.sharing, ("", ""))
     processes = "one process" if world == 1 else f"each of {world} processes"
     return "\n".join(
         (
@@ -185,7 +199,7 @@ def describe(plan: Plan, run: Run, accelerator: Any) -> str:
             f"epochs; {work.rows_per_step // work.micro_batch // world} micro-steps of {work.micro_batch} rows on "
             f"{processes}",
             f"device: {accelerator.device.type}, {plan.precision}; {compiles(plan, accelerator)[1]}"
-            + (f"; weights shared out among {world} processes (FSDP2)" if plan.is_sharded else ""),
+            + (f"; {what} shared out among {world} processes ({by})" if plan.sharing else ""),
         )
     )
 

@@ -13,19 +13,39 @@ from train.gpt2 import GPT2
 BUCKET = 16 * 2**20  # gradients added in one go: large enough for the wire, small beside the model
 
 
-def is_asked() -> bool:
-    """Whether the launch file says FSDP. Accelerate's own way of it is not taken: it leaves CPU processes out.
+def asked() -> str:
+    """How the launch file wants a model shared out: "fsdp2", "zero2" or "zero3"; "" for not at all, or one process.
+
+    It is taken out of the environment, since Accelerate's own ways are not taken: its FSDP leaves CPU processes out,
+    its DeepSpeed keeps checkpoints as pickles.
 
     Raises:
-        TrainError: it says the first version, whose flat parameters we do not read.
+        TrainError: it asks for what we do not do.
     """
-    if os.environ.pop("ACCELERATE_USE_FSDP", "false").lower() != "true":
-        return False
-    if os.environ.get("FSDP_VERSION", "2") != "2":
+    fsdp, deepspeed = (_is_set(os.environ.pop(f"ACCELERATE_USE_{name}", "")) for name in ("FSDP", "DEEPSPEED"))
+    if fsdp and os.environ.get("FSDP_VERSION", "2") != "2":
         raise TrainError(
             "the launch file asks for FSDP 1, which is not supported", hint="put fsdp_version: 2 under fsdp_config"
         )
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "")
+    if deepspeed and stage not in ("2", "3"):
+        raise TrainError(
+            f"the launch file asks for DeepSpeed with ZeRO stage {stage or 'unknown'}",
+            hint="put zero_stage: 2 or 3 under deepspeed_config; a deepspeed_config_file is not read",
+        )
+    for what in ("OPTIMIZER", "PARAM"):
+        if deepspeed and os.environ.get(f"ACCELERATE_DEEPSPEED_OFFLOAD_{what}_DEVICE", "none") != "none":
+            raise TrainError(
+                "the launch file asks DeepSpeed to offload, which is not supported",
+                hint="launch with configs/accelerate/fsdp2.yaml and fsdp_offload_params: true",
+            )
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ""
+    return "fsdp2" if fsdp else f"zero{stage}" if deepspeed else ""
+
+
+def _is_set(value: str) -> bool:
+    return value.lower() == "true"
 
 
 def shard(model: GPT2, precision: str, device: torch.device) -> None:
@@ -40,8 +60,8 @@ def shard(model: GPT2, precision: str, device: torch.device) -> None:
     from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
 
     low = {"bf16": torch.bfloat16}.get(precision)
-    is_offloaded = os.environ.get("FSDP_OFFLOAD_PARAMS", "false").lower() == "true" and device.type != "cpu"
-    frees = os.environ.get("FSDP_RESHARD_AFTER_FORWARD", "true").lower() == "true"
+    is_offloaded = _is_set(os.environ.get("FSDP_OFFLOAD_PARAMS", "")) and device.type != "cpu"
+    frees = _is_set(os.environ.get("FSDP_RESHARD_AFTER_FORWARD", "true"))
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32)
     offload = CPUOffloadPolicy() if is_offloaded else OffloadPolicy()

@@ -57,15 +57,19 @@ def optimizer_step(t: "Training", step: int) -> Step:
         if not full:
             break
         halve(t)
-    if t.world > 1 and not t.is_sharded:
-        add_gradients(t.model.parameters())
-    norm = float(whole(t.accelerator.clip_grad_norm_(t.model.parameters(), config.optim.grad_clip or math.inf)))
     mean = loss / predictions
+    for group in t.optimizer.param_groups:
+        group["lr"] = learning_rate(step, config.optim, t.work.max_steps) * group.get("scale", 1.0)
+    if t.zero:
+        norm = t.zero.step()
+    else:
+        if t.world > 1 and not t.is_sharded:
+            add_gradients(t.model.parameters())
+        norm = float(whole(t.accelerator.clip_grad_norm_(t.model.parameters(), config.optim.grad_clip or math.inf)))
     is_finite = math.isfinite(mean) and (math.isfinite(norm) or t.accelerator.mixed_precision == "fp16")
     if is_finite:
-        for group in t.optimizer.param_groups:
-            group["lr"] = learning_rate(step, config.optim, t.work.max_steps) * group.get("scale", 1.0)
-        t.optimizer.step()
+        if not t.zero:
+            t.optimizer.step()
         t.state.skipped = 0
     else:
         leave_out(t, step, mean, norm, per_process)
@@ -122,7 +126,8 @@ def micro_step(t: "Training", rows: NDArray[np.int64], predictions: int, seed: i
         torch.manual_seed(seed)
     loss = t.forward(*batch)
     # Shards are averaged over processes as they are summed, so each counts `world` times.
-    t.accelerator.backward(loss * ((t.world if t.is_sharded else 1) / predictions))
+    backward = t.zero.backward if t.zero else t.accelerator.backward
+    backward(loss * ((t.world if t.is_sharded else 1) / predictions))
     return loss.detach()
 
 

@@ -2,76 +2,21 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.toy import (
-    ENVIRONMENT,
-    ROOT,
-    TOY,
-    command,
-    log,
-    losses,
-    start,
-    steps_logged,
-    trained,
-    validations,
-    wait_for,
-    weights,
-)
+from tests.jobs import faulty, launch, other, together
+from tests.toy import TOY, command, log, losses, start, steps_logged, trained, validations, wait_for, weights
 
 EXACT = [*TOY, "train.precision=fp32", "model.dropout=0", "optim.name=adamw"]
-
-
-def launch(*what: str, n: int = 2, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start `what` on each of `n` processes."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n), "--master_port", str(port)]
-    return subprocess.Popen(
-        [*launcher, *what],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**ENVIRONMENT, **(env or {})},
-    )
-
-
-def together(workspace: Path, *arguments: str, n: int = 2, code: int = 0, env: dict[str, str] | None = None) -> str:
-    """Train to the end on `n` processes; what was said."""
-    process = launch(*command(workspace, *arguments)[1:], n=n, env=env)
-    said, _ = process.communicate(timeout=240)
-    assert process.returncode == code, said
-    return said
-
-
-def faulty(workspace: Path, fault: str, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, float]:
-    """Train on two processes with a fault in one: exit code, what was said, seconds from the start."""
-    began = time.monotonic()
-    script = [str(ROOT / "tests" / "faults.py"), fault, "--", *command(workspace, *arguments)[2:]]
-    process = launch(*script, env=env)
-    said, _ = process.communicate(timeout=150)
-    return process.returncode, said, time.monotonic() - began
-
-
-def other(workspace: Path, name: str) -> Path:
-    """A workspace on the same shards."""
-    place = workspace / name
-    place.mkdir()
-    (place / "data").symlink_to((workspace / "data").resolve())
-    return place
 
 
 def test_one_and_two_processes_end_in_the_same_bytes(workspace: Path) -> None:
     # Four micro-steps of two rows, with dropout, an average, and Muon: one process adds up what two would.
     settings = [*TOY, "train.micro_batch=2", "model.dropout=0.1", "optim.ema=0.9", "optim.name=muon"]
-    together(workspace, *settings)
+    together(workspace, *settings, file="ddp")
     alone = other(workspace, "alone")
     trained(alone, *settings)
     assert losses(workspace) == losses(alone)
@@ -101,12 +46,11 @@ def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path) -> None:
 
 def test_shards_of_a_model_learn_what_the_whole_learns(workspace: Path) -> None:
     settings = [*EXACT, "log.sample_every=12", "log.n_samples=1"]
-    fsdp = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
-    process = launch(*command(workspace, *settings)[1:], env=fsdp)
+    process = launch(*command(workspace, *settings)[1:], file="fsdp2")
     wait_for(lambda: steps_logged(workspace) >= 12, process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
-    said = together(workspace, *settings, env=fsdp)
+    said = together(workspace, *settings, file="fsdp2")
     assert "resumed at step" in said
     assert "weights shared out among 2 processes" in said
     alone = other(workspace, "alone")
