@@ -108,6 +108,18 @@ def test_a_token_does_not_see_those_after_it() -> None:
         assert torch.equal(model(tokens, targets), model(changed, targets))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_token_of_a_shared_row_does_not_see_those_after_it(dtype: torch.dtype) -> None:
+    model = random_model().to(dtype)
+    tokens, targets = random_tokens(1, 16), random_tokens(1, 16, seed=2)
+    positions = torch.cat([torch.arange(7), torch.arange(9)])[None]
+    changed = tokens.clone()
+    changed[0, 5:7] = changed[0, 12:] = 7
+    targets[0, 5:7] = targets[0, 12:] = IGNORE
+    with torch.no_grad():
+        assert torch.equal(model(tokens, targets, positions), model(changed, targets, positions))
+
+
 def test_the_loss_is_that_of_transformers() -> None:
     model, other = random_model(), library_model()
     other.load_state_dict(model.weights(), strict=False)
