@@ -18,7 +18,7 @@ from train.contract import Contract
 from train.data import Rows, pack_rows
 from train.errors import TrainError
 from train.export import Vocabulary, read_weights, write_model
-from train.files import WEIGHTS
+from train.files import WEIGHTS, read_tensors
 from train.folder import Run
 from train.gpt2 import GPT2, Shape
 from train.log import Display, Log, read
@@ -123,7 +123,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     optimizer: Any = zero or accelerator.prepare_optimizer(base)
     average = Average(model, config.optim.ema) if config.optim.ema else None
     if newest and zero:
-        zero.load_optimizer(load_file(newest / checkpoint.OPTIMIZER))
+        zero.load_optimizer(read_tensors(newest / checkpoint.OPTIMIZER))
     elif newest:
         checkpoint.load_optimizer(model, base, newest)
         if accelerator.scaler is not None:

@@ -2,13 +2,28 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.jobs import faulty, launch, other, together
-from tests.toy import TOY, command, log, losses, start, steps_logged, trained, validations, wait_for, weights
+from tests.toy import (
+    ENVIRONMENT,
+    ROOT,
+    TOY,
+    command,
+    log,
+    losses,
+    start,
+    steps_logged,
+    trained,
+    validations,
+    wait_for,
+    weights,
+)
 
 EXACT = [*TOY, "train.precision=fp32", "model.dropout=0", "optim.name=adamw"]
 
