@@ -90,10 +90,11 @@ def is_first_to_fail() -> bool:
     """Whether no other process of the job has told of a failure yet; so that one failure of all is told once."""
     from torch import distributed
 
-    if not distributed.is_initialized():
-        return os.environ.get("RANK", "0") == "0"
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the launcher's, where the main process told first
     if os.environ.get("RANK", "0") != "0":
-        time.sleep(0.5)  # what befalls all is the main process's to tell
+        time.sleep(2 if not distributed.is_initialized() else 0.5)  # what befalls all is the main process's to tell
+    if not distributed.is_initialized():
+        return True
     found: list[int] = []
 
     def ask() -> None:
