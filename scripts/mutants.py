@@ -73,16 +73,16 @@ BUGS = [
     ),
     Bug(
         "a document sees the one before it",
-        "train/gpt2.py",
-        "seen = (piece[:, None, :, None] == piece[:, None, None, :]).tril()",
-        "seen = (piece[:, None, :, None] <= piece[:, None, None, :] + 1).tril()",
+        "train/attention.py",
+        "return (piece[:, None, :, None] == piece[:, None, None, :]).tril()",
+        "return (piece[:, None, :, None] <= piece[:, None, None, :] + 1).tril()",
         f"{UNIT}/test_gpt2.py",
     ),
     Bug(
         "a token sees the one after it",
-        "train/gpt2.py",
-        "seen = (piece[:, None, :, None] == piece[:, None, None, :]).tril()",
-        "seen = (piece[:, None, :, None] == piece[:, None, None, :]).tril(1)",
+        "train/attention.py",
+        "return (piece[:, None, :, None] == piece[:, None, None, :]).tril()",
+        "return (piece[:, None, :, None] == piece[:, None, None, :]).tril(1)",
         f"{UNIT}/test_gpt2.py",
     ),
     Bug(
@@ -194,8 +194,8 @@ BUGS = [
     Bug(
         "the loss is a mean of means",
         "train/step.py",
-        "t.accelerator.backward(loss * ((t.world if t.is_sharded else 1) / predictions))",
-        "t.accelerator.backward(loss / int((batch[1] != -100).sum()) / (t.work.rows_per_step // len(rows)))",
+        "backward(loss * ((t.world if t.is_sharded else 1) / predictions))",
+        "backward(loss / int((batch[1] != -100).sum()) / (t.work.rows_per_step // len(rows)))",
         f"{WHOLE}/test_training.py -k parts",
     ),
     Bug(
@@ -222,8 +222,8 @@ BUGS = [
     Bug(
         "the learning rate after going on is that of another step",
         "train/assemble.py",
-        "        checkpoint.load_optimizer(model, optimizer.optimizer, newest)\n",
-        "        checkpoint.load_optimizer(model, optimizer.optimizer, newest)\n"
+        "        checkpoint.load_optimizer(model, base, newest)\n",
+        "        checkpoint.load_optimizer(model, base, newest)\n"
         '        config.optim.__dict__["warmup_steps"] += 1\n',
         f"{WHOLE}/test_resume.py",
     ),
