@@ -11,16 +11,33 @@ from tests.toy import ENVIRONMENT, ROOT, command
 
 def launch(*what: str, n: int = 2, file: str = "", env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """Start `what` on each of `n` processes: by torchrun, or by Accelerate and a launch file of ours."""
+    if file:
+        return run(*accelerate(file, n, free_port()), *what, env=env)
+    return run("-m", "torch.distributed.run", "--nproc_per_node", str(n), "--master_port", free_port(), *what, env=env)
+
+
+def launch_on_two_machines(*what: str, file: str) -> list[subprocess.Popen[str]]:
+    """Start `what` by two launchers that meet over the network, with one process each, as if on two machines."""
+    port = free_port()
+    here = ["--main_process_ip", "127.0.0.1", "--machine_rank"]
+    return [run(*accelerate(file, 2, port), *here, rank, *what) for rank in ("0", "1")]
+
+
+def accelerate(file: str, n: int, port: str) -> list[str]:
+    path = ROOT / "configs" / "accelerate" / f"{file}.yaml"
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", str(path)]
+    return [*launcher, "--num_processes", str(n), "--main_process_port", port]
+
+
+def free_port() -> str:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        port = str(found.getsockname()[1])
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(n), "--master_port", port]
-    if file:
-        path = ROOT / "configs" / "accelerate" / f"{file}.yaml"
-        launcher = ["-m", "accelerate.commands.launch", "--config_file", str(path)]
-        launcher += ["--num_processes", str(n), "--main_process_port", port]
+        return str(found.getsockname()[1])
+
+
+def run(*words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *launcher, *what],
+        [sys.executable, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.integration.test_docs import all_commands
+from tests.jobs import launch_on_two_machines, other
 from tests.launches import launch
+from tests.toy import ROOT, TOY, command, losses, trained
 from train import sharding
 
-ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
+SETTINGS = [*TOY, "train.precision=fp32", "model.dropout=0", "optim.name=adamw", "log.save_every=4"]
 COMMAND = re.compile(r"^#   accelerate launch (.+)$", re.MULTILINE)
 
 
@@ -69,6 +71,23 @@ def test_several_machines_share_the_processes_and_meet_at_the_first(name: str, m
     arguments, _ = launched(name, monkeypatch)
     assert (arguments.nnodes, arguments.nproc_per_node, arguments.node_rank) == ("2", "8", 0)
     assert arguments.rdzv_endpoint.startswith("10.0.0.1:")
+
+
+def test_two_machines_train_one_model_and_go_on_after_one_died(workspace: Path) -> None:
+    broken = [str(ROOT / "tests" / "faults.py"), "kill@1:6", "--", *command(workspace, *SETTINGS)[2:]]
+    for launcher in launch_on_two_machines(*broken, file="fsdp2-nodes"):
+        said, _ = launcher.communicate(timeout=90)
+        assert launcher.returncode, said
+    first, second = launch_on_two_machines(*command(workspace, *SETTINGS)[1:], file="fsdp2-nodes")
+    said, silence = first.communicate(timeout=90)[0], second.communicate(timeout=90)[0]
+    assert (first.returncode, second.returncode) == (0, 0), said + silence
+    assert "resumed at step 4 of 24" in said
+    assert "step" not in silence  # the main process alone speaks
+    alone = other(workspace, "alone")
+    trained(alone, *SETTINGS)
+    for (step, loss), (same_step, expected) in zip(losses(workspace), losses(alone), strict=True):
+        assert step == same_step
+        assert loss == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["zero2", "zero3"])
