@@ -184,7 +184,8 @@ def make_shards(place: Path, *, vocab_size: int = V, lengths: Any = None, n_toke
     write_text(tokenizer / "tokenizer.json", json.dumps({"version": "1.0", "model": model}))
     write_text(tokenizer / "tokenizer_config.json", "{}")
     digest = sha256_file(tokenizer / "tokenizer.json")
-    Contract({"name": "text"}, vocab_size, 0, 1, 2, {"": [0]}, {"": 1}, digest).write(tokenizer)
+    notation = {"name": "text", "version": "1", "options": {}}
+    Contract(notation, vocab_size, 0, 1, 2, {"": [0]}, {"": 1}, digest).write(tokenizer)
     files: dict[str, dict[str, Any]] = {}
     for split, n in (("train", n_tokens), ("validation", 2_000)):
         each = np.array([n]) if lengths is None or split == "validation" else lengths

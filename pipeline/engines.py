@@ -90,10 +90,23 @@ def in_processes(
         ) from error
     finally:
         if not finished:
-            for pid, process in started.items():
-                if pid not in before:
-                    process.terminate()
+            _end(pool, [process for pid, process in started.items() if pid not in before])
         pool.shutdown(cancel_futures=True)
+
+
+def _end(pool: Any, processes: list[Any]) -> None:
+    """End a pool's workers at once.
+
+    One that ends while it hands over a result or takes a task leaves the pool's threads waiting for the rest of it for
+    ever (CPython 3.11), unless the other ends of those pipes are closed.
+    """
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+    if pool._result_queue:  # else it is shut down already
+        pool._result_queue._writer.close()
+        pool._call_queue._reader.close()
 
 
 def _cause(processes: dict[int | None, Any], others: set[int | None]) -> str:

@@ -46,7 +46,9 @@ def folder() -> Iterator[Path]:
         folder = Path(name)
         (folder / "tokenizer.json").write_text(build_tokenizer(tokens, merges, SYMBOLS), encoding="utf-8")
         sha256 = sha256_file(folder / "tokenizer.json")
-        Contract({}, len(tokens), 0, 1, 2, {"": [0]}, {"": 3}, sha256).write(folder)
+        Contract(
+            {"name": "text", "version": "1", "options": {}}, len(tokens), 0, 1, 2, {"": [0]}, {"": 3}, sha256
+        ).write(folder)
         yield folder
 
 

@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +42,10 @@ def die_at(state: int, item: int) -> int:
 
 def refuse(state: int, item: int) -> int:
     raise PipelineError("no", hint="yes", exit_code=4)
+
+
+def large(state: int, item: int) -> bytes:
+    return bytes(8_000_000)
 
 
 def wait(state: int, item: int) -> None:
@@ -93,6 +100,23 @@ def test_a_users_error_comes_through_whole() -> None:
     with pytest.raises(PipelineError, match=r"^no$") as caught:
         list(map_ordered(refuse, range(10), task=int, make=int, workers=2))
     assert (caught.value.hint, caught.value.exit_code) == ("yes", 4)
+
+
+def test_closing_while_workers_hand_over_results_never_hangs() -> None:
+    # In a process of its own, since a hang would take this one along.
+    script = """
+import time
+from tests.unit.pipeline.test_engines import large
+from pipeline.engines import map_ordered
+if __name__ == "__main__":
+    for i in range(12):
+        results = map_ordered(large, range(100), task=int, make=int, workers=2)
+        next(results)
+        time.sleep(0.004 * (i % 7))
+        results.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], timeout=120, check=False)
+    assert done.returncode == 0
 
 
 def test_closing_ends_the_workers_at_once() -> None:

@@ -33,6 +33,7 @@ def training(micro_batch: int = 1) -> Any:
         model=model.train(),
         forward=model,
         is_sharded=False,
+        zero=None,
         world=1,
         accelerator=cpu,
         optimizer=SimpleNamespace(zero_grad=model.zero_grad),
