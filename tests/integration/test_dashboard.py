@@ -57,7 +57,8 @@ def test_a_terminal_that_becomes_narrow_is_drawn_narrow(workspace: Path) -> None
     time.sleep(0.1)
     code, written = terminal.end()
     assert code == 0, written
-    last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", written[written.rindex("╭") :])
+    last = re.sub(r"\x1b\[[\d;?]*m", "", written[written.rindex("╭") :])
+    last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "\n", last)  # the cursor goes elsewhere
     assert max(len(line) for line in last.splitlines() if line.startswith(("│", "╭", "╰"))) == 40
     assert "╭" in written[at:]
 
