@@ -186,6 +186,8 @@ def make_shards(place: Path, *, vocab_size: int = V, lengths: Any = None, n_toke
     digest = sha256_file(tokenizer / "tokenizer.json")
     notation = {"name": "text", "version": "1", "options": {}}
     Contract(notation, vocab_size, 0, 1, 2, {"": [0]}, {"": 1}, digest).write(tokenizer)
+    kept = describe_files(tokenizer, sorted(path.name for path in tokenizer.iterdir()))
+    Manifest("tokenizer", [], {}, {}, {}, kept).write(tokenizer)
     files: dict[str, dict[str, Any]] = {}
     for split, n in (("train", n_tokens), ("validation", 2_000)):
         each = np.array([n]) if lengths is None or split == "validation" else lengths
