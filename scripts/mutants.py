@@ -242,6 +242,13 @@ BUGS = [
         f"{WHOLE}/test_resume.py -k operation",
     ),
     Bug(
+        "a measurement that two stops put off is lost",
+        "train/loop.py",
+        "    stopping = not look(t)  # what a stop put off",
+        "    stopping = look(t) is None  # what a stop put off",
+        f"{WHOLE}/test_resume.py -k two_stops",
+    ),
+    Bug(
         "a loss that is no number reaches the weights",
         "train/step.py",
         "    is_finite = math.isfinite(mean) and",

@@ -78,8 +78,8 @@ def done(work: Callable[..., object], *arguments: Any) -> int:
 
 
 def train(arguments: Sequence[str], said: Path, plan: Plan | None = None, stop_at: int | None = None) -> None:
-    """Be train/run.py, with standard error in `said`; asked to stop in step `stop_at`, if that is given."""
-    from train import loop, step
+    """Be train/run.py, with standard error in `said`; asked to stop in step `stop_at`, with 0 before any."""
+    from train import loop, session, step
     from train.run import main
 
     handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -92,7 +92,13 @@ def train(arguments: Sequence[str], said: Path, plan: Plan | None = None, stop_a
             os.kill(os.getpid(), signal.SIGTERM)
         return honest(t, number)
 
+    def begin(t: Any) -> None:
+        if stop_at == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        loop.train(t)
+
     vars(loop).update(optimizer_step=optimizer_step)
+    vars(session).update(train=begin)
     if plan:
         plan.install()
     main(args=list(arguments), prog_name="train/run.py")

@@ -83,8 +83,8 @@ def train(t: Training) -> None:
     """
     config, clock = t.work.config, Clock()
     t.model.train()
-    look(t)  # what a stop put off
-    while not t.is_over:
+    stopping = not look(t)  # what a stop put off, which another may put off again
+    while not t.is_over and not stopping:
         done = optimizer_step(t, t.state.step)
         t.state.step += 1
         t.state.tokens += done.predictions

@@ -1,11 +1,13 @@
 """Several real processes that train one model: what they promise together, and what one of them may do to all."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,24 @@ def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path) -> None:
     assert pair.returncode
     said = trained(workspace, *settings)
     assert "resumed at step" in said
+    alone = other(workspace, "alone")
+    trained(alone, *settings)
+    assert losses(workspace) == losses(alone)
+    assert weights(workspace) == weights(alone)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(8))
+def test_a_run_that_is_stopped_and_moved_at_any_moment_ends_in_the_same_bytes(workspace: Path, seed: int) -> None:
+    settings, draw = [*EXACT, "train.micro_batch=2"], random.Random(seed)
+    for _ in range(3):
+        process: subprocess.Popen[Any] = (
+            start(workspace, *settings) if draw.random() < 0.5 else launch(*command(workspace, *settings)[1:])
+        )
+        time.sleep(draw.uniform(0, 15))
+        process.send_signal(draw.choice([signal.SIGTERM, signal.SIGINT]))
+        process.communicate(timeout=60)
+    together(workspace, *settings)
     alone = other(workspace, "alone")
     trained(alone, *settings)
     assert losses(workspace) == losses(alone)

@@ -36,10 +36,11 @@ def finished(workspace: Path, *settings: str) -> list[Any]:
     return told(workspace)
 
 
-def stopped(workspace: Path, step: int, *settings: str) -> None:
-    """Train until a stop that is asked for in this step."""
+def stopped(workspace: Path, step: int, *settings: str, at: int | None = None) -> None:
+    """Train until a stop that is asked for in step `at`, by default the last one taken."""
     said = workspace / "said"
-    assert done(train, ["--workspace", str(workspace), *settings], said, None, step) == 5, said.read_text()
+    at = step if at is None else at
+    assert done(train, ["--workspace", str(workspace), *settings], said, None, at) == 5, said.read_text()
     assert f"interrupted; step {step} of" in said.read_text()
 
 
@@ -175,6 +176,14 @@ def test_a_measurement_that_a_kill_took_back_is_logged_once(workspace: Path) -> 
     process.kill()
     process.join()
     assert finished(workspace, *settings) == expected
+
+
+def test_a_measurement_that_two_stops_put_off_is_made(workspace: Path) -> None:
+    expected = finished(another(workspace), *SETTINGS)
+    stopped(workspace, 4, *SETTINGS)
+    stopped(workspace, 4, *SETTINGS, at=0)
+    assert validations(workspace) == []
+    assert finished(workspace, *SETTINGS) == expected
 
 
 def test_lines_of_the_log_that_are_gone_are_told_when_the_run_goes_on(workspace: Path) -> None:
