@@ -239,7 +239,7 @@ BUGS = [
         "train/loop.py",
         "        t.log.sync()\n",
         "",
-        f"{WHOLE}/test_resume.py -k operation",
+        f"{WHOLE}/test_resume.py -k operation_goes_on",
     ),
     Bug(
         "a measurement that two stops put off is lost",

@@ -36,6 +36,11 @@ class Plan(NamedTuple):
     power: bool = False
     trace: Path | None = None
 
+    @classmethod
+    def none(cls, folder: Path, trace: Path) -> "Plan":
+        """Nothing befalls it; its operations are listed in `trace`."""
+        return cls(folder, 0, trace=trace)
+
     def install(self) -> None:
         """Make it happen in this process."""
         made = (Crash if self.error is None else Fault)(self.folder, self.at, power=self.power, trace=self.trace)
