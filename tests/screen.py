@@ -84,12 +84,13 @@ class Terminal:
         self._main, self._its = pty.openpty()
         self.resize(columns, rows)
         self.settings: list[Any] = termios.tcgetattr(self._its)
+        sizeless = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             command(workspace, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._its,
-            env={**ENVIRONMENT, "TERM": "xterm-256color", "PYTHONUTF8": "1", **env},
+            env={**sizeless, "TERM": "xterm-256color", "PYTHONUTF8": "1", **env},
         )
         self.written = b""
         self._reader = threading.Thread(target=self._read, daemon=True)
