@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from benchmarks.train_step import make_shards
+from benchmarks.train_step import make_shards, train
 
 V, T = 50304, 1024
 CONTENDERS = ("phon", "phon, documents sharing rows", "phon, Muon", "Accelerate loop, hand-tuned")
@@ -52,29 +52,13 @@ class Timer:
 
 def ours(place: Path, config: str, rows: int, micro: int, step: Timer, *, packing: str, optimizer: str) -> None:
     """phon, as `accelerate launch train/run.py` runs it."""
-    from train import log, session
-
-    class Waiting(log.Display):
-        def step(self, record: dict[str, Any]) -> None:
-            step()
-
-        def say(self, text: str) -> None:
-            print(text, file=sys.stderr)
-
-    class Never:
-        is_training = False
-
-        def __call__(self) -> bool:
-            return False
-
-    session.choose_display = lambda **options: Waiting()  # type: ignore[attr-defined]
     settings = (
         "model.dropout=0", "model.attn_dropout=0", f"data.seq_len={T}", f"data.packing={packing}",
         f"train.global_batch={rows * T}", f"train.micro_batch={micro}", "train.epochs=none", "train.max_steps=100000",
         f"optim.name={optimizer}", "optim.lr=6e-4", "optim.warmup_steps=10", "log.log_every=1", "log.eval_every=0",
         "log.sample_every=0", "log.save_every=0", "train.compile=always",
     )  # fmt: skip
-    session.train_run(session.Request(config, "never", str(place), settings), Never())
+    train(place, config, settings, step)
 
 
 def peers(place: Path, config: str, rows: int, micro: int, step: Timer) -> None:

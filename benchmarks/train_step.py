@@ -121,8 +121,8 @@ def accelerate(place: Path, step: Turn) -> None:
         step()
 
 
-def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw") -> None:
-    """phon, as `accelerate launch train/run.py` runs it; by default with the optimizer of the others."""
+def train(place: Path, config: str, settings: tuple[str, ...], step: Turn) -> None:
+    """Our whole training, with `step` called after each step that is logged; what it says is left out."""
     from train import log, session
 
     class Waiting(log.Display):
@@ -139,6 +139,11 @@ def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw") -> Non
             return False
 
     session.choose_display = lambda **options: Waiting()  # type: ignore[attr-defined]
+    session.train_run(session.Request(config, "never", str(place), settings), Never())
+
+
+def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw") -> None:
+    """phon, as `accelerate launch train/run.py` runs it; by default with the optimizer of the others."""
     settings = (
         f"model.n_layer={L}", f"model.n_head={H}", f"model.n_embd={C}", "model.dropout=0", f"data.seq_len={T}",
         "data.packing=stream", f"train.global_batch={B * T}", f"train.micro_batch={B}", "train.max_steps=100000",
@@ -146,7 +151,7 @@ def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw") -> Non
         "log.eval_every=0", "log.sample_every=0", "log.save_every=0", f"train.compile={compile}",
         f"log.name=bench-{compile}-{optimizer}",
     )  # fmt: skip
-    session.train_run(session.Request("tiny", "never", str(place), settings), Never())
+    train(place, "tiny", settings, step)
 
 
 CONTENDERS: dict[str, Callable[[Path, Turn], None]] = {

@@ -218,11 +218,7 @@ def ran_on(place: Environment) -> list[tuple[str, str]]:
         ("processor", f"{place['processor']}, {place['cores']} cores"),
         ("memory", f"{place['memory'] / 2**30:.0f} GiB"),
         ("processes", f"{place['processes']}, with {place['threads']} threads each"),
-        *(
-            (key, place[key])
-            for key in ("platform", "python", "torch", "cuda", "transformers", "accelerate")
-            if key in place
-        ),
+        *((key, place[key]) for key in VERSIONS if key in place),
     ]
 
 

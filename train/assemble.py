@@ -12,7 +12,7 @@ from torch import Tensor
 from train import checkpoint, device, folder, sharding, step
 from train import config as configs
 from train.average import Average
-from train.choose import Work
+from train.choose import Work, divisor
 from train.config import Config
 from train.contract import Contract
 from train.data import Rows, pack_rows
@@ -128,9 +128,8 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         checkpoint.load_optimizer(model, base, newest)
         if accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(state.scaler)
-    state.micro_batch = step.divisor(
-        work.rows_per_step // accelerator.num_processes, state.micro_batch or work.micro_batch
-    )
+    mine = work.rows_per_step // accelerator.num_processes
+    state.micro_batch = divisor(mine, state.micro_batch or work.micro_batch)
     model.checkpointing = state.checkpointing or config.train.checkpointing == "always"
     if config.log.trackers:
         accelerator.init_trackers(plan.name, config={"config": configs.to_toml(config)})

@@ -156,6 +156,9 @@ def share_out(batch: float, seq_len: int, micro_batch: int, world: int) -> tuple
             f"a step of {rows_per_step} rows cannot be shared out among {world} processes",
             hint=f"try train.global_batch={math.ceil(rows_per_step / world) * world * seq_len}",
         )
-    while rows_per_step % (micro_batch * world):
-        micro_batch -= 1
-    return micro_batch, rows_per_step
+    return divisor(rows_per_step // world, micro_batch), rows_per_step
+
+
+def divisor(n: int, most: int) -> int:
+    """The largest divisor of `n` that is at most `most`, at least 1."""
+    return next(d for d in range(min(n, most), 0, -1) if n % d == 0)

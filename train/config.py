@@ -122,9 +122,7 @@ class OptimConfig(Settings):
     beta2: float = Field(0.95, ge=0, lt=1)
     eps: float = Field(1e-8, gt=0)
     momentum: float = Field(0.95, ge=0, lt=1)  # Muon's
-    adamw_scale: float = Field(
-        1.0, gt=0
-    )  # with muon: times lr, for what AdamW updates: embeddings, head, norms, biases
+    adamw_scale: float = Field(1.0, gt=0)  # with muon: of lr, on what AdamW updates: embeddings, head, norms, biases
     ema: float = Field(0.0, ge=0, lt=1)  # decay of a moving average of the weights, to be measured and kept; 0: none
     grad_clip: float = Field(1.0, ge=0)  # largest norm of the gradient; 0 for none
 

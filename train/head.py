@@ -50,7 +50,6 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, rows: int) -> Tensor:
         low = weight.to(x.dtype)
-        ids = torch.arange(weight.shape[0], device=x.device)[None]
         of_weight = torch.zeros(weight.shape, dtype=torch.float32, device=x.device)
         of_x, nats = [], x.new_zeros((), dtype=torch.float32)
         for start in range(0, x.shape[0], rows):
@@ -58,7 +57,7 @@ class _Loss(torch.autograd.Function):
             loss, log_p, index, counts = _nats(h @ low.t(), targets[start : start + rows])
             nats = nats + loss
             if torch.compiler.is_compiling():  # one pass over the logits
-                of_logits = torch.exp(log_p) - (ids == index).float()
+                of_logits = torch.exp(log_p) - (torch.arange(len(low), device=x.device) == index).float()
             else:
                 of_logits = log_p.exp_().scatter_add_(1, index, -torch.ones_like(index, dtype=torch.float32))
             of_logits = of_logits.to(x.dtype)

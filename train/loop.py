@@ -24,12 +24,12 @@ from train.sharding import gather
 from train.step import Step, optimizer_step
 from train.zero import Zero
 
-FORTUNES = (0.5, 0.7, 1.0, 1.3)  # temperatures of the samples in the log
+TEMPERATURES = (0.5, 0.7, 1.0, 1.3)  # temperatures of the samples in the log
 
 
 @dataclass
 class Training:
-    """All that the loop needs, built by `train.run`; `state` is what it changes."""
+    """All that the loop needs, built by `train.assemble`; `state` is what it changes."""
 
     work: Work
     rows: Rows
@@ -79,7 +79,7 @@ def train(t: Training) -> None:
     """Train from where `t.state` stands to the end.
 
     Raises:
-        TrainError: the loss is not a number, or (exit code 5) we were asked to stop and have saved.
+        TrainError: the loss stays no number, memory holds no row, or (exit code 5) we were asked to stop and saved.
     """
     config, clock = t.work.config, Clock()
     t.model.train()
@@ -99,8 +99,6 @@ def train(t: Training) -> None:
         if due(t, config.log.save_every) or t.state.best_step == t.state.step or stopping or t.is_over:
             save(t)
             clock.restart()
-        if stopping:
-            break
     if t.is_over and t.state.step < t.work.max_steps:
         t.display.say(
             f"stopped at step {t.state.step:,}: no better than step {t.state.best_step:,} in the last {t.state.stale} "
@@ -187,7 +185,7 @@ def bare(t: Training) -> GPT2 | None:
 def draw_samples(t: Training, model: GPT2) -> list[dict[str, Any]]:
     """Samples at each temperature, as records of the log; the first of each is shown."""
     records: list[dict[str, Any]] = []
-    for temperature in FORTUNES:
+    for temperature in TEMPERATURES:
         if t.is_stopping():
             break
         t.display.doing(f"sampling at {temperature}")

@@ -76,13 +76,15 @@ def add_gradients(parameters: Iterable[nn.Parameter]) -> None:
     Once a step and after the last backward pass, not during it: a process that ran out of memory in the middle can
     then still take part, and for two processes the order of the sum is fixed.
     """
-    bucket: list[Tensor] = []
+    bucket, n = list[Tensor](), 0
     for p in parameters:
-        if p.grad is not None:
-            bucket.append(p.grad)
-        if sum(g.numel() for g in bucket) >= BUCKET:
+        if p.grad is None:
+            continue
+        bucket.append(p.grad)
+        n += p.grad.numel()
+        if n >= BUCKET:
             _add(bucket)
-            bucket = []
+            bucket, n = [], 0
     if bucket:
         _add(bucket)
 

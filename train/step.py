@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from train.choose import divisor
 from train.config import known
 from train.errors import TrainError
 from train.optim import learning_rate
@@ -49,8 +50,7 @@ def optimizer_step(t: "Training", step: int) -> Step:
         TrainError: too many such steps in a row, or memory that does not hold a single row.
     """
     config = t.work.config
-    rows = t.work.schedule.rows(step)
-    predictions = int(t.work.schedule.filled[rows].sum())
+    rows, predictions = t.work.schedule.rows(step), t.work.schedule.predictions(step)
     while True:
         nats, has_room = accumulate(t, rows, predictions, step)
         loss, requests, full, *per_process = agree(t, nats, has_room)
@@ -99,7 +99,7 @@ def accumulate(t: "Training", rows: NDArray[np.int64], predictions: int, step: i
             nats += of_lane
         if held:
             torch._foreach_add_([p.grad for p in t.model.parameters() if p.grad is not None], held)
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except RuntimeError as error:
         refuse(t, error)
     else:
         return nats, True
@@ -202,11 +202,6 @@ def halve(t: "Training") -> None:
         )
 
 
-def divisor(n: int, most: int) -> int:
-    """The largest divisor of `n` that is at most `most`, at least 1."""
-    return next(d for d in range(min(n, most), 0, -1) if n % d == 0)
-
-
 def fit(t: "Training") -> None:
     """Try the micro-batch on the fullest rows before the first step, on all processes together, and halve it at need.
 
@@ -218,7 +213,7 @@ def fit(t: "Training") -> None:
         try:
             reserve += [torch.empty_like(p) for p in t.model.parameters() for _ in range(2)]
             micro_step(t, np.resize(fullest[: t.state.micro_batch], t.state.micro_batch), 1, seed=0)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:
             refuse(t, error)
             has_room = False
         del reserve
