@@ -39,6 +39,7 @@ def watched(rank: int, world: int) -> Iterator[None]:
         ended.set()
         with contextlib.suppress(Exception):  # a launcher that is gone needs no farewell
             store.set(f"phon/beat/{rank}", "done")
+        thread.join(ANSWER_S)  # a thread that comes back from the store while Python ends aborts the process
 
 
 def _watch(store: Any, rank: int, world: int, ended: threading.Event) -> None:
@@ -50,8 +51,7 @@ def _watch(store: Any, rank: int, world: int, ended: threading.Event) -> None:
         now = time.monotonic()
         try:
             store.set(f"phon/beat/{rank}", str(beat))
-            for other in others:
-                sign = store.get(f"phon/beat/{other}")
+            for other, sign in zip(others, store.multi_get([f"phon/beat/{other}" for other in others]), strict=True):
                 if sign != heard[other][0]:
                     heard[other] = sign, now
             silent = [other for other in others if heard[other][0] != b"done" and now - heard[other][1] > SILENT_S]
