@@ -22,8 +22,8 @@ def step(explicit: bool) -> Callable[[torch.Tensor, bool], None]:
 
     def attend(x: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
         q, k, v = x.unbind(0)
-        mask = None if positions is None else attention.pieces(positions, in_blocks=False)
-        return attention.attend(q, k, v, mask, 0.0)
+        look = attention.Look(pieces=None if positions is None else attention.pieces(positions))
+        return attention.attend(q, k, v, look.prepared(q[:, 0, :, 0], in_blocks=False))
 
     compiled = torch.compile(attend, dynamic=False)
 

@@ -3,6 +3,7 @@
 Usage: faults.py KIND@RANK:STEP -- what run.py takes
 """
 
+import atexit
 import os
 import resource
 import signal
@@ -25,6 +26,8 @@ def main() -> None:
     now = [-1]
 
     def accumulate(t: Any, rows: Any, predictions: int, number: int) -> Any:
+        if kind == "limit" and now[0] == moment < number:  # that step was made; plots and the like need their room
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         now[0] = number
         return honest_step(t, rows, predictions, number)
 
@@ -33,7 +36,7 @@ def main() -> None:
         if kind == "limit" and is_here and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
             pages = int(Path("/proc/self/statm").read_text().split()[0])  # no more than 60 MB from here on
             room = pages * resource.getpagesize() + 60 * 2**20
-            resource.setrlimit(resource.RLIMIT_AS, (room, room))
+            resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
         if kind == "memory" and is_here and len(rows) > 2:
             # As a device does it: some of the gradients are there already.
             next(t.model.parameters()).grad = torch.ones_like(next(t.model.parameters()))
@@ -61,6 +64,8 @@ def main() -> None:
             return nats * float("nan")
         return nats
 
+    if kind == "teardown":
+        atexit.register(print, "Python is torn down", flush=True)
     vars(step).update(accumulate=accumulate, micro_step=micro_step)
     run.main(args=sys.argv[3:])
 

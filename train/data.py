@@ -36,7 +36,6 @@ class Rows:
         of its piece, so that a document in any place of a row has the positions that a sample will have.
         """
         p = self.packing
-        self.shards.check()
         tokens = np.full((len(rows), p.seq_len), self.pad, np.int64)
         targets = np.full((len(rows), p.seq_len), IGNORE, np.int64)
         positions = np.tile(np.arange(p.seq_len), (len(rows), 1))

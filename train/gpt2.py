@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from train.attention import Mask, attend, pieces
+from train.attention import Look, attend, pieces
 from train.head import cross_entropy
 
 
@@ -94,12 +94,11 @@ class Attention(nn.Module):
         q, k, v = self.c_attn(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4).unbind(0)
         return q, k, v
 
-    def forward(self, x: Tensor, seen: Mask) -> Tensor:
-        """(B, T, C) to (B, T, C); position t sees 0 to t, and of these what `seen` says."""
+    def forward(self, x: Tensor, look: Look) -> Tensor:
+        """(B, T, C) to (B, T, C); position t sees 0 to t, and of these what `look` says."""
         B, T, C = x.shape
         q, k, v = self.heads(x)
-        p = self.dropout if self.training else 0.0
-        mixed = attend(q, k, v, seen, p)
+        mixed = attend(q, k, v, look, self.dropout if self.training else 0.0)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
         return out
 
@@ -110,12 +109,7 @@ class Attention(nn.Module):
         stop = start + T
         room[0, :, :, start:stop] = k
         room[1, :, :, start:stop] = v
-        keys, values = room[0, :, :, :stop], room[1, :, :, :stop]
-        if T > 1 and start:
-            seen = torch.ones(T, stop, dtype=torch.bool, device=x.device).tril(start)
-            mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen)
-        else:
-            mixed = F.scaled_dot_product_attention(q, keys, values, is_causal=T > 1)
+        mixed = attend(q, room[0, :, :, :stop], room[1, :, :, :stop], Look(), start=start)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
         return out
 
@@ -150,9 +144,9 @@ class Block(nn.Module):
         self.mlp = FeedForward(shape)
         self.drop = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, seen: Mask) -> Tensor:
-        """(B, T, C) to (B, T, C); `seen` as in `Attention`."""
-        x = x + self.drop(self.attn(self.ln_1(x), seen))
+    def forward(self, x: Tensor, look: Look) -> Tensor:
+        """(B, T, C) to (B, T, C); `look` as in `Attention`."""
+        x = x + self.drop(self.attn(self.ln_1(x), look))
         out: Tensor = x + self.drop(self.mlp(self.ln_2(x)))
         return out
 
@@ -203,16 +197,17 @@ class GPT2(nn.Module):
             targets: (B, T) the id after each token, or `IGNORE`.
             positions: (B, T) where rows hold several pieces: each counts from 0, and sees itself alone.
         """
-        seen: Mask = None
+        look = Look()
         if positions is None:
             place = self.wpe.weight[: tokens.shape[1]]
         else:
             place = self.wpe(positions)
             is_dropping = self.training and self.shape.attn_dropout > 0
-            seen = pieces(positions, in_blocks=tokens.is_cuda and torch.compiler.is_compiling() and not is_dropping)
+            in_blocks = tokens.is_cuda and torch.compiler.is_compiling() and not is_dropping
+            look = Look(pieces=pieces(positions)).prepared(tokens, in_blocks=in_blocks)
         x = self.drop(self.wte(tokens) + place)
         for block in self.h:
-            x = checkpoint(block, x, seen, use_reentrant=False) if self.checkpointing else block(x, seen)
+            x = checkpoint(block, x, look, use_reentrant=False) if self.checkpointing else block(x, look)
         return cross_entropy(self.ln_f(x).flatten(0, 1), self.head, targets.flatten())
 
     def read(self, tokens: Tensor, cache: Cache) -> Tensor:

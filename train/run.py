@@ -59,6 +59,12 @@ def main(config: str | None, resume: str, workspace: str | None, plain: bool, ov
         from train.session import Request, train_run  # slow: torch
 
         train_run(Request(config, resume, workspace, overrides, plain), stop)
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            # All is written. What torch keeps of a process group has threads, and one of them that wants Python back
+            # while Python ends aborts the process, which the launcher would take for a failure.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
     except TrainError as error:
         fail(str(error), error.hint, error.exit_code)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Tokens on disk: Arrow stream files, one document a row, written a shard at a time and read through mmap.
+"""Tokens on disk: Arrow stream files, one document a row, written a shard at a time and read a slice at a time.
 
 A row is a document: `input_ids` (its opening, tokens and end), `n_bytes` (UTF-8 bytes of the original text) and
 `type`. A file holds one record batch, so its values buffer is the token stream and its offsets are the documents'
@@ -7,6 +7,8 @@ ends. `datasets.load_from_disk` opens the same folder without a copy.
 
 import hashlib
 import json
+import os
+import weakref
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,8 +62,53 @@ def split_files(manifest: Manifest, split: str) -> dict[str, dict[str, Any]]:
     return {name.removeprefix(prefix): facts for name, facts in manifest.files.items() if name.startswith(prefix)}
 
 
+class Shard:
+    """One file of shards: its tokens are read as they are asked for, the rest is mapped.
+
+    Tokens are read by pread: where the file of a map is cut short, to touch what is gone ends the process (SIGBUS).
+
+    Raises:
+        TrainError: it is not what ShardWriter writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_RDONLY)  # stays ours, should another file take its name
+            weakref.finalize(self, os.close, self._file)
+            with pa.memory_map(str(path)) as source:
+                start = source.read_buffer(1).address
+                source.seek(0)
+                with pa.ipc.open_stream(source) as reader:
+                    self.batch: pa.RecordBatch = reader.read_next_batch()
+            self.batch.validate(full=True)  # offsets in order and inside the values, so that no slice leaves the file
+        except (pa.ArrowException, OSError, StopIteration) as error:
+            raise TrainError(f"{path} is no shard: {error or 'it is empty'}", hint=AGAIN) from error
+        kinds = [_schema(kind) for kind in (pa.uint16(), pa.uint32())]
+        if self.batch.schema not in kinds or any(column.null_count for column in self.batch.columns):
+            names = self.batch.schema.names
+            raise TrainError(f"{path} is no shard of this version: its columns are {names}", hint=AGAIN)
+        values = self.batch.column("input_ids").values
+        self.n_tokens = len(values)
+        self.dtype: np.dtype[np.uint16 | np.uint32] = np.dtype(values.type.to_pandas_dtype())
+        self._offset = values.buffers()[1].address - start if len(values) else 0
+
+    def read(self, start: int, stop: int) -> Tokens:
+        """Its tokens `start` to `stop`.
+
+        Raises:
+            TrainError: the file was cut short since it was opened.
+        """
+        size = (stop - start) * self.dtype.itemsize
+        content = os.pread(self._file, size, self._offset + start * self.dtype.itemsize)
+        if len(content) != size:
+            left = os.fstat(self._file).st_size
+            raise TrainError(f"{self.path} was cut short while it was read: {left:,} bytes of it are left", hint=AGAIN)
+        return np.frombuffer(content, self.dtype)
+
+
 class Shards:
-    """All documents of one split as one long token stream, mapped and never loaded.
+    """All documents of one split as one long token stream, never loaded whole.
 
     Attributes:
         lengths: Tokens in each document, in order over all shards.
@@ -70,22 +117,18 @@ class Shards:
         n_bytes: Their sum.
     """
 
-    def __init__(self, batches: Sequence[pa.RecordBatch], files: Sequence[Path] = ()) -> None:
-        self._files = [(path, path.stat()) for path in files]
-        columns = [batch.column("input_ids") for batch in batches]
-        self._values: list[Tokens] = [column.values.to_numpy(zero_copy_only=True) for column in columns]
-        self._types = [batch.column("type") for batch in batches]
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self._shards = shards
         # The shards' places in the stream are Python integers: bisect on a short list beats numpy for single look-ups.
         self._shard_starts = [0]
-        for values in self._values:
-            self._shard_starts.append(self._shard_starts[-1] + len(values))
+        for shard in shards:
+            self._shard_starts.append(self._shard_starts[-1] + shard.n_tokens)
         none = np.zeros(0, dtype=np.int64)
-        self.lengths: Integers = np.concatenate(
-            [none, *(np.diff(column.offsets.to_numpy()).astype(np.int64) for column in columns)]
-        )
+        ends = [shard.batch.column("input_ids").offsets.to_numpy() for shard in shards]
+        self.lengths: Integers = np.concatenate([none, *(np.diff(of_one).astype(np.int64) for of_one in ends)])
         self.starts: Integers = np.cumsum(self.lengths) - self.lengths
         self.document_bytes: Integers = np.concatenate(
-            [none, *(batch.column("n_bytes").to_numpy(zero_copy_only=True) for batch in batches)]
+            [none, *(shard.batch.column("n_bytes").to_numpy(zero_copy_only=True) for shard in shards)]
         )
         self.n_documents = len(self.lengths)
         self.n_tokens = self._shard_starts[-1]
@@ -93,7 +136,7 @@ class Shards:
 
     @classmethod
     def open(cls, folder: Path, files: Mapping[str, Mapping[str, Any]], *, verify: bool = True) -> Self:
-        """Map the Arrow files of `folder`, in the order of their names.
+        """Open the Arrow files of `folder`, in the order of their names.
 
         Args:
             folder: Where they lie.
@@ -112,68 +155,30 @@ class Shards:
                 raise TrainError(f"{path} has {size:,} bytes where {facts['size_bytes']:,} were written", hint=AGAIN)
             if verify and sha256_file(path) != facts["sha256"]:
                 raise TrainError(f"{path} was changed or damaged: its checksum does not match", hint=AGAIN)
-        paths = [folder / name for name in sorted(files) if name.endswith(".arrow")]
-        return cls([_map(path) for path in paths], paths)
-
-    def check(self) -> None:
-        """Refuse to go on with a file that was cut short since it was opened: to touch what is gone is a SIGBUS.
-
-        A file that was replaced or deleted is still there for us, as it was.
-
-        Raises:
-            TrainError: one was.
-        """
-        for path, was in self._files:
-            try:
-                now = path.stat()
-            except FileNotFoundError:
-                continue
-            if (now.st_dev, now.st_ino) == (was.st_dev, was.st_ino) and now.st_size < was.st_size:
-                raise TrainError(
-                    f"{path} was cut short while it was read: {now.st_size:,} bytes of {was.st_size:,} are left",
-                    hint=AGAIN,
-                )
+        return cls([Shard(folder / name) for name in sorted(files) if name.endswith(".arrow")])
 
     def read(self, start: int, stop: int) -> Tokens:
-        """Tokens `start` to `stop` of the stream; a view, unless the slice crosses from one shard into another."""
+        """Tokens `start` to `stop` of the stream.
+
+        Raises:
+            TrainError: a file was cut short since it was opened.
+        """
         if not 0 <= start <= stop <= self.n_tokens:
             raise IndexError(f"tokens {start} to {stop} of a stream of {self.n_tokens}")
+        parts = []
         shard = bisect_right(self._shard_starts, start) - 1
-        if start == stop or shard == len(self._values):
-            return np.zeros(0, dtype=self._values[0].dtype if self._values else np.uint16)
-        first = self._shard_starts[shard]
-        if stop <= self._shard_starts[shard + 1]:
-            return self._values[shard][start - first : stop - first]
-        pieces = []
         while start < stop:
-            end = min(stop, self._shard_starts[shard + 1])
-            first = self._shard_starts[shard]
-            pieces.append(self._values[shard][start - first : end - first])
+            end, first = min(stop, self._shard_starts[shard + 1]), self._shard_starts[shard]
+            parts.append(self._shards[shard].read(start - first, end - first))
             start, shard = end, shard + 1
-        return np.concatenate(pieces)
+        if not parts:
+            return np.zeros(0, self._shards[0].dtype if self._shards else np.uint16)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @property
     def types(self) -> list[str]:
         """The type of each document, "" for none; read anew at each call."""
-        return [name for column in self._types for name in column.to_pylist()]
-
-
-def _map(path: Path) -> pa.RecordBatch:
-    """The one record batch of a shard, over the mapped file.
-
-    Raises:
-        TrainError: it is not what ShardWriter writes.
-    """
-    try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-            batch = reader.read_next_batch()
-            batch.validate(full=True)  # offsets in order and inside the values, so that no slice can leave the map
-    except (pa.ArrowException, OSError, StopIteration) as error:
-        raise TrainError(f"{path} is no shard: {error or 'it is empty'}", hint=AGAIN) from error
-    for value_type in (pa.uint16(), pa.uint32()):
-        if batch.schema.equals(_schema(value_type)) and not any(column.null_count for column in batch.columns):
-            return batch
-    raise TrainError(f"{path} is no shard of this version: its columns are {batch.schema.names}", hint=AGAIN)
+        return [name for shard in self._shards for name in shard.batch.column("type").to_pylist()]
 
 
 def _schema(value_type: pa.DataType) -> pa.Schema:

@@ -39,7 +39,6 @@ def watched(rank: int, world: int) -> Iterator[None]:
         ended.set()
         with contextlib.suppress(Exception):  # a launcher that is gone needs no farewell
             store.set(f"phon/beat/{rank}", "done")
-        thread.join(ANSWER_S)  # a thread that comes back from the store while Python ends aborts the process
 
 
 def _watch(store: Any, rank: int, world: int, ended: threading.Event) -> None:

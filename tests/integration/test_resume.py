@@ -138,7 +138,7 @@ def test_a_shard_cut_short_while_it_is_read_is_told(workspace: Path) -> None:
     (workspace / "data").unlink()
     shutil.copytree(data, workspace / "data")
     shard = workspace / "data" / "shards" / "train" / "data-00000.arrow"
-    content, said = shard.read_bytes(), workspace / "said"
+    said = workspace / "said"
     settings = [*SETTINGS, "train.max_steps=100000", "log.eval_every=0"]
     process = fork(train, ["--workspace", str(workspace), *settings], said)
     while steps_logged(workspace) < 2:
@@ -148,7 +148,7 @@ def test_a_shard_cut_short_while_it_is_read_is_told(workspace: Path) -> None:
     process.join(60)
     assert process.exitcode == 1
     (message,) = [line for line in said.read_text().splitlines() if line.startswith("error: ")]
-    assert message == f"error: {shard} was cut short while it was read: 4,096 bytes of {len(content):,} are left"
+    assert message == f"error: {shard} was cut short while it was read: 4,096 bytes of it are left"
     assert 'hint: run "phon pack" again' in said.read_text()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from train.attention import attend, pieces
+from train.attention import Look, attend, pieces
 from train.data import IGNORE
 from train.gpt2 import GPT2, Cache, Shape, hf_config, shape_of
 
@@ -156,10 +156,11 @@ def test_documents_that_share_a_row_do_not_see_each_other() -> None:
 def test_documents_in_blocks_are_documents_by_a_mask() -> None:
     q, k, v = (torch.randn(2, 3, 128, 16, generator=torch.Generator().manual_seed(i)) for i in range(3))
     positions = torch.stack([torch.arange(128) % 50, torch.arange(128)])
-    by_mask = attend(q, k, v, pieces(positions, in_blocks=False), 0.0)
+    look = Look(pieces=pieces(positions))
+    by_mask = attend(q, k, v, look.prepared(positions, in_blocks=False))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it tells that without compiling it is slow
-        in_blocks = attend(q, k, v, pieces(positions, in_blocks=True), 0.0)
+        in_blocks = attend(q, k, v, look.prepared(positions, in_blocks=True))
     torch.testing.assert_close(in_blocks, by_mask, rtol=1e-4, atol=1e-5)
 
 
@@ -179,11 +180,10 @@ def test_activations_computed_twice_give_the_same_gradient() -> None:
 def test_attention_written_out_for_bf16_is_attention(is_shared: bool) -> None:
     attention = random_model().h[0].get_submodule("attn").to(torch.bfloat16)
     x = torch.randn(2, 24, 16, generator=torch.Generator().manual_seed(3))
-    piece = torch.arange(24) // 10
-    seen = (piece[:, None] == piece).tril().expand(2, 1, 24, 24) if is_shared else None
+    look = Look(pieces=(torch.arange(24) // 10).expand(2, 24) if is_shared else None)
     with torch.no_grad():
-        written_out = attention(x.bfloat16(), seen).float()
-        library = attention.float()(x.bfloat16().float(), seen)
+        written_out = attention(x.bfloat16(), look).float()
+        library = attention.float()(x.bfloat16().float(), look)
     assert torch.allclose(written_out, library, atol=0.03)
 
 

@@ -116,12 +116,12 @@ def test_datasets_opens_an_empty_split(tmp_path: Path) -> None:
     assert shards.read(0, 0).tolist() == []
 
 
-def test_a_cut_shard_is_named_before_it_is_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut_shard_is_named_before_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = write(tmp_path, [[1] * 5000])
     facts = describe_files(tmp_path, names)
     shard = tmp_path / "data-00000.arrow"
     shard.write_bytes(shard.read_bytes()[:-100])
-    monkeypatch.setattr(train.shards, "_map", None)  # calling it would fail
+    monkeypatch.setattr(train.shards, "Shard", None)  # calling it would fail
     with pytest.raises(TrainError, match=r"data-00000\.arrow has [\d,]+ bytes where [\d,]+ were written") as caught:
         Shards.open(tmp_path, facts, verify=False)
     assert 'run "phon pack" again' in caught.value.hint
