@@ -127,8 +127,8 @@ def main() -> None:
         print("no CUDA device: nothing is measured")
         return
     from train import config as configs
-    from train.choose import shape_of
     from train.device import peak_flops
+    from train.families import shape_of
 
     shape = shape_of(configs.load(options.config), V, T)
     peak = peak_flops(torch.device("cuda"), "bf16")

@@ -20,9 +20,9 @@ from train.errors import TrainError
 from train.export import Vocabulary, read_weights, write_model
 from train.files import WEIGHTS, read_tensors
 from train.folder import Run
-from train.gpt2 import GPT2, Shape
 from train.log import Display, Log, read
 from train.loop import Training
+from train.model import Shape
 from train.optim import build_optimizer
 from train.preview import previewer
 from train.shards import Shards
@@ -108,7 +108,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     config, work = plan.config, plan.work
     newest = on_main(accelerator, lambda: checkpoint.newest(run.checkpoints, display.say))
     on_main(accelerator, lambda: folder.start(run, config, plan.facts))
-    model, state = GPT2(plan.shape), checkpoint.State()
+    model, state = plan.shape.build(), checkpoint.State()
     if newest:
         state = checkpoint.read_state(newest)
         model.load_weights(read_weights(newest / WEIGHTS, plan.shape))
@@ -184,7 +184,7 @@ def compiled(t: Training) -> Callable[..., Tensor]:
     t.display.say("compiling the step: up to a minute the first time")
     whole = t.forward
     if t.is_sharded:  # blocks are gathered one by one, so they are compiled one by one
-        for block in t.model.h:
+        for block in t.model.blocks:
             block.compile(dynamic=False)
     else:
         t.forward = torch.compile(t.model, dynamic=False)
@@ -193,7 +193,7 @@ def compiled(t: Training) -> Callable[..., Tensor]:
     except Exception as error:  # no C++ compiler, a card too old: whatever it is, training can go on without
         t.display.say(f"compile: failed ({str(error).strip().splitlines()[0][:120]}); training goes on without")
         t.forward = whole
-        for block in t.model.h:
+        for block in t.model.blocks:
             block._compiled_call_impl = None
     t.optimizer.zero_grad()
     return t.forward

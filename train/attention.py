@@ -130,7 +130,7 @@ def attend(
         bias = None if look.is_plain(S) else _bias(look, start, start + 1, origin, origin + S, q)
         if bias is not None and look.slopes is not None:
             bias = bias.view(bias.shape[0], -1, groups, S)
-        mixed = _mix(q.reshape(B, -1, groups, D), k, v, bias, look, 0.0)
+        mixed = _mix(q.reshape(B, -1, groups, D), k, v, bias, look, 0.0, are_slots=False)
         return mixed.view(B, H, 1, D)
     if groups > 1:
         k, v = (x[:, :, None].expand(-1, -1, groups, -1, -1).reshape(B, H, S, D) for x in (k, v))
@@ -181,11 +181,14 @@ def _is_written_out(q: Tensor, S: int) -> bool:
     return q.device.type == "cpu" and q.dtype is torch.bfloat16 and S <= EXPLICIT_UP_TO
 
 
-def _mix(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, look: Look, dropout: float) -> Tensor:
+def _mix(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, look: Look, dropout: float, *, are_slots: bool = True
+) -> Tensor:
     """Values mixed by the softmax of the scores.
 
     Args:
         bias: Added to scores, or of bool: who sees whom; broadcasts against (B, n_head, T, S).
+        are_slots: Whether the queries stand at the last T of the keys' slots.
     """
     scale = look.scale or 1.0 / math.sqrt(q.shape[-1])
     if look.softcap is not None or _is_written_out(q, k.shape[2]):
@@ -202,7 +205,7 @@ def _mix(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, look: Look, dropo
         bias = torch.zeros_like(bias, dtype=q.dtype).masked_fill(~bias, float("-inf"))
     else:
         bias = bias.to(q.dtype)
-    if q.device.type == "cpu" and not dropout and look.causal and q.shape[2] == k.shape[2]:
+    if q.device.type == "cpu" and not dropout and look.causal and are_slots and q.shape[2] == k.shape[2]:
         # What SDPA calls here, which may not be told itself that the mask is causal too: a quarter faster.
         kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
         mixed: Tensor = kernel(q, k, v, 0.0, True, attn_mask=bias, scale=scale)[0]

@@ -9,7 +9,8 @@ from train import laws
 from train.config import Config
 from train.data import Schedule, pack_rows
 from train.errors import TrainError
-from train.gpt2 import Shape
+from train.families import shape_of
+from train.model import Shape
 from train.packing import Packing, best_fit
 from train.shards import Shards
 
@@ -37,22 +38,6 @@ def choose_config(n_tokens: int, shapes: dict[str, Shape], *, on_gpu: bool) -> t
     return chosen, (
         f"config: {chosen}, the largest of {', '.join(reachable)} with at most {WEIGHTS_PER_TOKEN} weights "
         f"(embeddings aside) for each of the corpus's {n_tokens:,} tokens{where}"
-    )
-
-
-def shape_of(config: Config, vocab_size: int, seq_len: int) -> Shape:
-    """The network that a config describes, for a vocabulary."""
-    m = config.model
-    return Shape(
-        vocab_size,
-        seq_len,
-        m.n_layer,
-        m.n_head,
-        m.n_embd,
-        m.n_inner or 4 * m.n_embd,
-        0.0 if m.dropout == "auto" else m.dropout,
-        m.attn_dropout,
-        m.tied,
     )
 
 
@@ -98,7 +83,7 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_g
     """
     seq_len = config.data.seq_len
     if seq_len == "auto":
-        seq_len = choose_seq_len(train.lengths, config.model.n_embd)
+        seq_len = choose_seq_len(train.lengths, shape_of(config, vocab_size, LONGEST_ROW).n_embd)
     packing = pack_rows(train, config.data.packing, seq_len)
     shape = shape_of(config, vocab_size, seq_len)
     chosen: dict[str, laws.Rule] = {}
@@ -124,7 +109,7 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_g
         chosen["optim.warmup_steps"] = laws.warmup_steps(max_steps)
     if config.optim.weight_decay == "auto":
         chosen["optim.weight_decay"] = laws.weight_decay(passes)
-    if config.model.dropout == "auto":
+    if getattr(config.model, "dropout", None) == "auto":
         chosen["model.dropout"] = laws.dropout(passes)
     resolved = config.with_values(
         {key: rule.value for key, rule in chosen.items()}

@@ -3,13 +3,15 @@
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from train.errors import TrainError
 from train.files import FACTS_BYTES, check_depth, read_bounded
+from train.options import Options, neighbours
 
 ELSEWHERE = {  # what other trainers call our keys
     "learning_rate": "optim.lr",
@@ -45,7 +47,13 @@ class Settings(BaseModel):
 
 
 class ModelConfig(Settings):
-    """The shape of the network."""
+    """What the configs of all families of models have."""
+
+    published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
+
+
+class GPT2Config(ModelConfig):
+    """The shape of a GPT-2."""
 
     family: Literal["gpt2"] = "gpt2"
     n_layer: int = Field(4, gt=0)
@@ -55,7 +63,6 @@ class ModelConfig(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"  # after the embedding and in each residual branch
     attn_dropout: float = Field(0.0, ge=0, lt=1)  # on attention's shares; on a CPU it doubles the time of a step
     tied: bool = True  # the head's weights are the embedding's; false: its own, vocabulary x n_embd more
-    published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
 
     @model_validator(mode="after")
     def heads_divide_the_width(self) -> Self:
@@ -66,6 +73,50 @@ class ModelConfig(Settings):
                 hint=f"try {neighbours(self.n_embd, self.n_head)}",
             )
         return self
+
+
+class DecoderBase(ModelConfig):
+    """The options of a decoder: its keys are those of `train.options.Options`."""
+
+    family: Literal["decoder"] = "decoder"
+
+    if TYPE_CHECKING:
+        n_layer: int
+        n_head: int
+        n_embd: int
+        dropout: float | Auto
+
+    @property
+    def options(self) -> Options:
+        """The same as the model takes them."""
+        values = {field.name: getattr(self, field.name) for field in fields(Options)}
+        return Options(**{**values, "dropout": 0.0 if values["dropout"] == "auto" else values["dropout"]})
+
+    @model_validator(mode="after")
+    def options_fit(self) -> Self:
+        """They can be combined."""
+        try:
+            assert self.options
+        except ValueError as error:
+            message, _, hint = str(error).partition(": ")
+            raise TrainError(f"model.{message}", hint=hint) from error
+        return self
+
+
+if TYPE_CHECKING:
+    DecoderConfig = DecoderBase
+else:
+    HINTS = get_type_hints(Options)
+    DecoderConfig = create_model(
+        "DecoderConfig",
+        __base__=DecoderBase,
+        **{
+            field.name: (Auto | float, "auto") if field.name == "dropout" else (HINTS[field.name], field.default)
+            for field in fields(Options)
+        },
+    )
+
+FAMILIES: dict[str, type[ModelConfig]] = {"gpt2": GPT2Config, "decoder": DecoderConfig}
 
 
 class DataConfig(Settings):
@@ -142,11 +193,19 @@ class LogConfig(Settings):
 class Config(Settings):
     """All settings of a run, as they are saved in its folder."""
 
-    model: ModelConfig = ModelConfig()
+    model: Annotated[GPT2Config | DecoderConfig, Field(discriminator="family")] = GPT2Config()
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig(max_steps=1000)
     optim: OptimConfig = OptimConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def plain_models_are_gpt2(cls, values: Any) -> Any:
+        """A model without a family is a GPT-2."""
+        if isinstance(values, dict) and isinstance(values.get("model"), dict):
+            return {**values, "model": {"family": "gpt2", **values["model"]}}
+        return values
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """The same with other values for some keys, named as in `optim.lr`."""
@@ -155,17 +214,6 @@ class Config(Settings):
             section, _, key = name.partition(".")
             dumped[section][key] = value
         return type(self)(**dumped)
-
-
-def neighbours(n_embd: int, n_head: int) -> str:
-    """Widths that `n_head` heads divide, and numbers of heads that divide `n_embd`, nearest first."""
-    below = n_embd // n_head * n_head
-    widths = [f"model.n_embd={width} (heads of {width // n_head})" for width in (below, below + n_head) if width]
-    heads = sorted(
-        (h for h in range(1, n_embd + 1) if n_embd % h == 0 and n_embd // h >= 16), key=lambda h: abs(h - n_head)
-    )
-    counts = [f"model.n_head={h} (heads of {n_embd // h})" for h in heads[:2]]
-    return ", ".join(widths + counts)
 
 
 def names() -> list[str]:
@@ -207,15 +255,22 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
     for section, keys in values.items():
         if not isinstance(keys, dict):
             raise TrainError(f"{source}: {section!r} stands outside a section", hint="put it under [model] or the like")
-        check_keys(section, keys, source)
-    values = {section: dict(keys) for section, keys in values.items()}
+    given: dict[str, dict[str, Any]] = {}
     for override in overrides:
         name, equals, value = override.partition("=")
         section, dot, key = name.partition(".")
         if not (equals and dot and key):
             raise TrainError(f"{override!r} is not section.key=value", hint="as in optim.lr=0.001", exit_code=2)
-        check_keys(section, {key: None}, "the command line", exit_code=2)
-        values.setdefault(section, {})[key] = parse(value)
+        given.setdefault(section, {})[key] = parse(value)
+    own, asked = values.get("model", {}).get("family", "gpt2"), given.get("model", {}).get("family")
+    family = kind_of_model(asked or own, "the command line" if asked else source)
+    if asked and asked != own:  # the sizes of another family are not this one's
+        values = {**values, "model": {}}
+    for section, keys in values.items():
+        check_keys(section, keys, source, family)
+    for section, keys in given.items():
+        check_keys(section, keys, "the command line", family, exit_code=2)
+    values = {section: {**values.get(section, {}), **given.get(section, {})} for section in {**values, **given}}
     if "train" not in values or not {"max_steps", "epochs"} & values["train"].keys():
         values.setdefault("train", {})["max_steps"] = 1000
     try:
@@ -223,6 +278,8 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][:2])
+        if place.startswith("model."):  # there the family comes first
+            place = f"model.{first['loc'][2]}"
         given = first["input"]
         raise TrainError(
             f"{source or 'config'}: {place} = {given!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
@@ -230,18 +287,33 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
         ) from error
 
 
-def check_keys(section: str, keys: dict[str, Any], source: str, exit_code: int = 1) -> None:
+def kind_of_model(family: object, source: str) -> type[ModelConfig]:
+    """The settings of a family of models.
+
+    Raises:
+        TrainError: there is no such family.
+    """
+    if family not in FAMILIES:
+        near = difflib.get_close_matches(str(family), FAMILIES, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise TrainError(f"{source}: model.family = {family!r}", hint=f"{hint}there are: {', '.join(FAMILIES)}")
+    return FAMILIES[str(family)]
+
+
+def check_keys(
+    section: str, keys: dict[str, Any], source: str, family: type[ModelConfig], *, exit_code: int = 1
+) -> None:
     """Refuse a section or key that does not exist, with the nearest that does."""
-    sections = Config.model_fields
+    sections: dict[str, Any] = {name: field.annotation for name, field in Config.model_fields.items()}
     if section not in sections:
         near = difflib.get_close_matches(section, sections, 1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sections)}"
         raise TrainError(f"{source}: there is no section {section!r}", hint=hint, exit_code=exit_code)
-    kind = sections[section].annotation
-    assert isinstance(kind, type) and issubclass(kind, Settings)
+    sections["model"] = family
+    kind = sections[section]
     for key in keys:
         if key not in kind.model_fields:
-            known = {k: f"{s}.{k}" for s, f in sections.items() for k in getattr(f.annotation, "model_fields", {})}
+            known = {k: f"{s}.{k}" for s, keys in sections.items() for k in keys.model_fields}
             known |= ELSEWHERE | {k: f"{section}.{k}" for k in kind.model_fields}
             near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
             suggestion = known[near[0]] if near else ""

@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 from train import contract as contracts
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
+from train.families import read_shape as shape_of
 from train.files import WEIGHTS, check_header, read_json, read_tensors, write_bytes, write_json, write_tensors
-from train.gpt2 import GPT2, Shape, hf_config, shape_of
+from train.model import Model, Shape
 
 CONFIG, GENERATION, TOKENIZER = "config.json", "generation_config.json", "tokenizer.json"
 COPIED = (TOKENIZER, "tokenizer_config.json", contracts.NAME)
@@ -41,14 +42,14 @@ def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor],
     """Write a model with its tokenizer into `folder`, which is there and not in use yet.
 
     Args:
-        weights: As `GPT2.weights` gives them.
+        weights: As `Model.weights` gives them.
     """
     contract = vocabulary.contract
     assert shape.vocab_size == contract.vocab_size
     ids: dict[str, Any] = {"bos_token_id": contract.bos, "eos_token_id": contract.eos, "pad_token_id": contract.pad}
     for name, content in vocabulary.files.items():
         write_bytes(folder / name, content)
-    write_json(folder / CONFIG, hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad))
+    write_json(folder / CONFIG, shape.library_config(bos=contract.bos, eos=contract.eos, pad=contract.pad))
     write_json(
         folder / GENERATION,
         # top_k 0 is none: the library's own default cuts at 50
@@ -57,7 +58,7 @@ def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor],
     write_tensors(folder / WEIGHTS, weights)
 
 
-def read_model(folder: Path) -> tuple[GPT2, Contract, Tokenizer]:
+def read_model(folder: Path) -> tuple[Model, Contract, Tokenizer]:
     """The model, contract and tokenizer of a folder, each checked against the others.
 
     Raises:
@@ -71,7 +72,7 @@ def read_model(folder: Path) -> tuple[GPT2, Contract, Tokenizer]:
     shape = read_shape(folder / CONFIG, contract)
     weights = read_weights(folder / WEIGHTS, shape)
     with torch.device("meta"):
-        model = GPT2(shape)  # drawing weights only to overwrite them would take longer than reading them
+        model = shape.build()  # drawing weights only to overwrite them would take longer than reading them
     model.to_empty(device="cpu")
     model.load_weights(weights)
     return model.eval(), contract, tokenizer
@@ -112,7 +113,7 @@ def read_shape(path: Path, contract: Contract) -> Shape:
     """The shape that a config.json describes.
 
     Raises:
-        TrainError: it is no GPT-2 of ours, or its ids are not the contract's.
+        TrainError: it is no model of ours, or its ids are not the contract's.
     """
     config = read_json(path)
     if not isinstance(config, dict):
@@ -126,24 +127,22 @@ def read_shape(path: Path, contract: Contract) -> Shape:
             )
     try:
         shape = shape_of(config)
-        expected = hf_config(shape, bos=contract.bos, eos=contract.eos, pad=contract.pad)
+        expected = shape.library_config(bos=contract.bos, eos=contract.eos, pad=contract.pad)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise TrainError(f"{path} does not give the shape of a GPT-2: {error!r}", hint=RESTORE) from error
-    for key in ("model_type", "activation_function", "layer_norm_epsilon"):
-        if config.get(key, expected[key]) != expected[key]:
+        raise TrainError(f"{path} does not give the shape of a model of ours: {error!r}", hint=RESTORE) from error
+    for key in ("activation_function", "layer_norm_epsilon"):
+        if config.get(key, expected.get(key)) != expected.get(key):
             raise TrainError(
-                f"{path} says {key} = {config[key]}; only {expected[key]} can be read",
+                f"{path} says {key} = {config[key]}; only {expected.get(key)} can be read",
                 hint="read such a model with transformers' AutoModelForCausalLM",
             )
-    sizes = (shape.seq_len, shape.n_layer, shape.n_head, shape.n_embd, shape.n_inner)
-    is_huge = shape.n_layer > MOST_LAYERS or max(sizes) > WIDEST
-    if min(sizes) < 1 or is_huge or shape.n_embd % shape.n_head:
-        raise TrainError(f"{path} gives sizes that no GPT-2 has: {shape}", hint=RESTORE)
+    if min(shape.sizes) < 1 or shape.n_layer > MOST_LAYERS or max(shape.sizes) > WIDEST:
+        raise TrainError(f"{path} gives sizes that no model has: {shape}", hint=RESTORE)
     return shape
 
 
 def read_weights(path: Path, shape: Shape) -> Mapping[str, torch.Tensor]:
-    """The weights of a safetensors file, those of a GPT-2 of this shape and no others.
+    """The weights of a safetensors file, those of a model of this shape and no others.
 
     Raises:
         TrainError: the file is cut short, damaged, or of another shape.
@@ -155,7 +154,7 @@ def read_weights(path: Path, shape: Shape) -> Mapping[str, torch.Tensor]:
     except (SafetensorError, ValueError) as error:
         raise TrainError(f"{path} is not whole: {error}", hint=RESTORE) from error
     with torch.device("meta"):
-        expected = {name: tuple(p.shape) for name, p in GPT2(shape).weights().items()}
+        expected = {name: tuple(p.shape) for name, p in shape.build().weights().items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             there, wanted = found.get(name, "missing"), expected.get(name, "no part")

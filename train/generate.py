@@ -17,7 +17,7 @@ from torch import Tensor
 
 from train.contract import Contract
 from train.errors import TrainError
-from train.gpt2 import GPT2, Cache, Shape
+from train.model import Model, Shape
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LEAST_TEMPERATURE = 1e-6  # below it fp32 has no room left between greedy and this
@@ -86,7 +86,7 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
 
 
 def generate(
-    model: GPT2,
+    model: Model,
     contract: Contract,
     *,
     n: int,
@@ -173,7 +173,7 @@ def draw_types(contract: Contract, n: int, seed: int) -> list[str]:
 
 def fitting_batch(shape: Shape) -> int:
     """Samples at a time whose cache stays within `CACHE_BYTES`, in fp32."""
-    return max(1, min(LARGEST_BATCH, CACHE_BYTES // (8 * shape.n_layer * shape.seq_len * shape.n_embd)))
+    return max(1, min(LARGEST_BATCH, CACHE_BYTES // (4 * shape.cached)))
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
@@ -186,7 +186,7 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 
 @torch.inference_mode()
 def read_batch(
-    model: GPT2,
+    model: Model,
     contract: Contract,
     prefixes: Sequence[Sequence[int]],
     sampling: Sampling,
@@ -197,15 +197,15 @@ def read_batch(
     Args:
         uniforms: (B, limit) random numbers, one a token.
     """
-    weight = model.wte.weight
+    device = model.device
     limit = uniforms.shape[1]
-    numbers = torch.from_numpy(uniforms).to(weight.device, exact(weight.device))
-    never = torch.tensor(sorted(contract.special_ids() - {contract.eos}), device=weight.device)
-    tokens = torch.tensor(prefixes, device=weight.device)  # (B, T)
-    cache = Cache(model.shape, len(prefixes), tokens.shape[1] + limit - 1, weight)
+    numbers = torch.from_numpy(uniforms).to(device, exact(device))
+    never = torch.tensor(sorted(contract.special_ids() - {contract.eos}), device=device)
+    tokens = torch.tensor(prefixes, device=device)  # (B, T)
+    cache = model.start(len(prefixes), tokens.shape[1] + limit - 1)
     written = tokens.new_empty(len(prefixes), limit)
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
-    look = 16 if weight.is_cuda else 1  # a look at the tokens makes the host wait for the GPU
+    look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
     seen = 0
     for step in range(limit):
         logits = model.read(tokens, cache).float()
@@ -229,7 +229,7 @@ def read_batch(
         if not lines:
             return
         if 4 * len(lines) <= 3 * len(running):  # leaving costs a copy of the cache, about a step
-            kept = torch.tensor(lines, device=weight.device)
+            kept = torch.tensor(lines, device=device)
             cache.keep(kept)
             tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
             running = [running[line] for line in lines]

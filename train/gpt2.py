@@ -7,9 +7,9 @@ Source: Radford et al. 2019; weight layout of transformers' modeling_gpt2.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from torch.utils.checkpoint import checkpoint
 
 from train.attention import Look, attend, pieces
 from train.head import cross_entropy
+from train.model import Cache as AnyCache
+from train.model import Model
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Shape:
     tied: bool = True
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """All numbers that set how large it is."""
+        return self.vocab_size, self.seq_len, self.n_layer, self.n_head, self.n_embd, self.n_inner
+
+    @property
+    def said(self) -> str:
+        """Its make in a few words."""
+        return f"{self.n_layer} layers, {self.n_head} heads, width {self.n_embd}"
+
+    @property
     def n_parameters(self) -> int:
         """Weights, each once."""
         d, inner = self.n_embd, self.n_inner
@@ -63,6 +75,19 @@ class Shape:
         matrices = self.n_layer * (4 * self.n_embd**2 + 2 * self.n_embd * self.n_inner)
         attention = 12 * self.n_layer * self.n_embd * self.seq_len
         return 6 * (matrices + self.vocab_size * self.n_embd) + attention
+
+    @property
+    def cached(self) -> int:
+        """Numbers that a cache holds for a sample of `seq_len` tokens."""
+        return 2 * self.n_layer * self.seq_len * self.n_embd
+
+    def build(self) -> "GPT2":
+        """The model, its weights not drawn yet."""
+        return GPT2(self)
+
+    def library_config(self, *, bos: int, eos: int, pad: int) -> dict[str, Any]:
+        """config.json for transformers' GPT2LMHeadModel."""
+        return hf_config(self, bos=bos, eos=eos, pad=pad)
 
 
 class Cache:
@@ -157,13 +182,12 @@ class Block(nn.Module):
         return out
 
 
-class GPT2(nn.Module):
+class GPT2(Model):
     """A decoder-only transformer with learned positions; the head is the embedding unless it is untied."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.shape = shape
-        self.checkpointing = False  # compute each block's activations twice rather than keep them
+        self.shape: Shape = shape
         self.wte = nn.Embedding(shape.vocab_size, shape.n_embd)
         self.wpe = nn.Embedding(shape.seq_len, shape.n_embd)
         self.h = nn.ModuleList(Block(shape) for _ in range(shape.n_layer))
@@ -171,6 +195,11 @@ class GPT2(nn.Module):
         self.drop = nn.Dropout(shape.dropout)
         if not shape.tied:
             self.lm_head = nn.Linear(shape.n_embd, shape.vocab_size, bias=False)
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Its layers."""
+        return [*self.h]
 
     @property
     def head(self) -> Tensor:
@@ -189,14 +218,11 @@ class GPT2(nn.Module):
                 deviation = 0.02 / math.sqrt(2 * self.shape.n_layer) if "c_proj" in name else 0.02
                 nn.init.normal_(p, 0.0, deviation, generator=generator)
 
-    def forward(self, tokens: Tensor, targets: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Sum of the cross-entropy over targets that count, in nats, fp32.
-
-        Args:
-            tokens: (B, T) ids.
-            targets: (B, T) the id after each token, or `IGNORE`.
-            positions: (B, T) where rows hold several pieces: each counts from 0, and sees itself alone.
-        """
+    def forward(
+        self, tokens: Tensor, targets: Tensor, positions: Tensor | None = None, source: Tensor | None = None
+    ) -> Tensor:
+        """The loss, as `Model.forward` says."""
+        assert source is None, "GPT-2 has no encoder"
         look = Look()
         if positions is None:
             place = self.wpe.weight[: tokens.shape[1]]
@@ -210,8 +236,14 @@ class GPT2(nn.Module):
             x = checkpoint(block, x, look, use_reentrant=False) if self.checkpointing else block(x, look)
         return cross_entropy(self.ln_f(x).flatten(0, 1), self.head, targets.flatten())
 
-    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
-        """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""
+    def start(self, batch: int, length: int, source: Tensor | None = None) -> Cache:
+        """An empty cache, as `Model.start` says."""
+        assert source is None, "GPT-2 has no encoder"
+        return Cache(self.shape, batch, length, self.wte.weight)
+
+    def read(self, tokens: Tensor, cache: AnyCache) -> Tensor:
+        """Logits (B, V) after the last of `tokens` (B, T), as `Model.read` says."""
+        assert isinstance(cache, Cache)
         start, stop = cache.length, cache.length + tokens.shape[1]
         x = self.wte(tokens) + self.wpe.weight[start:stop]
         for layer, block in enumerate(self.h):
@@ -279,6 +311,8 @@ def shape_of(config: Mapping[str, object]) -> Shape:
     def whole(key: str) -> int:
         return int(cast(int, config[key]))
 
+    if whole("n_head") < 1 or whole("n_embd") % whole("n_head"):
+        raise ValueError(f"{whole('n_head')} heads do not divide a width of {whole('n_embd')}")
     return Shape(
         vocab_size=whole("vocab_size"),
         seq_len=whole("n_positions"),

@@ -11,7 +11,7 @@ CPU_ROWS = 512  # logits of so many rows stay near the processor; measured: 7 % 
 GPU_LOGITS = 2**27  # at a time: half a gigabyte in fp32, and products still large
 
 
-def cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+def cross_entropy(x: Tensor, weight: Tensor, targets: Tensor, softcap: float | None = None) -> Tensor:
     """Sum of the cross-entropy of logits `x @ weight.T` against targets that are not `IGNORE`, in nats, fp32.
 
     Its gradient is worked out together with it, so that nothing of size (N, V) is kept for the backward pass, and no
@@ -21,6 +21,7 @@ def cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         x: (N, n_embd).
         weight: (V, n_embd).
         targets: (N).
+        softcap: Logits stay between minus this and this.
 
     Source: Hsu et al. 2024 (Liger Kernel, arXiv 2410.10989), section 3.2, of which this is the idea in plain torch.
     """
@@ -28,14 +29,23 @@ def cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
     x, rows = x.to(dtype), CPU_ROWS if device == "cpu" else max(CPU_ROWS, GPU_LOGITS // weight.shape[0])
     if torch.is_grad_enabled():
-        nats: Tensor = _Loss.apply(x, weight, targets, rows)  # type: ignore[no-untyped-call]
+        nats: Tensor = _Loss.apply(x, weight, targets, rows, softcap)  # type: ignore[no-untyped-call]
         return nats
     weight = weight.to(dtype)
     nats = x.new_zeros((), dtype=torch.float32)
     for start in range(0, x.shape[0], rows):
         part = slice(start, start + rows)
-        nats = nats + _nats(x[part] @ weight.t(), targets[part])[0]
+        nats = nats + _nats(_logits(x[part], weight, softcap)[0], targets[part])[0]
     return nats
+
+
+def _logits(x: Tensor, weight: Tensor, softcap: float | None) -> tuple[Tensor, Tensor | None]:
+    """Logits, and where they are capped, their share of the way to the cap."""
+    logits = x @ weight.t()
+    if softcap is None:
+        return logits, None
+    share = torch.tanh(logits.float() / softcap)
+    return softcap * share, share
 
 
 def _nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -48,18 +58,21 @@ def _nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tens
 
 class _Loss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, rows: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, rows: int, softcap: float | None) -> Tensor:
         low = weight.to(x.dtype)
         of_weight = torch.zeros(weight.shape, dtype=torch.float32, device=x.device)
         of_x, nats = [], x.new_zeros((), dtype=torch.float32)
         for start in range(0, x.shape[0], rows):
             h = x[start : start + rows]
-            loss, log_p, index, counts = _nats(h @ low.t(), targets[start : start + rows])
+            logits, share = _logits(h, low, softcap)
+            loss, log_p, index, counts = _nats(logits, targets[start : start + rows])
             nats = nats + loss
             if torch.compiler.is_compiling():  # one pass over the logits
                 of_logits = torch.exp(log_p) - (torch.arange(len(low), device=x.device) == index).float()
             else:
                 of_logits = log_p.exp_().scatter_add_(1, index, -torch.ones_like(index, dtype=torch.float32))
+            if share is not None:
+                of_logits = of_logits * (1 - share**2)
             of_logits = of_logits.to(x.dtype)
             of_x.append((of_logits @ low) * counts)
             of_weight += of_logits.t() @ (h * counts)
@@ -68,7 +81,7 @@ class _Loss(torch.autograd.Function):
         return nats
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         of_x, of_weight = ctx.saved_tensors
         scale = gradients[0]
-        return of_x * scale.to(of_x.dtype), (of_weight * scale).to(ctx.dtype), None, None
+        return of_x * scale.to(of_x.dtype), (of_weight * scale).to(ctx.dtype), None, None, None

@@ -8,7 +8,7 @@ to 30 times the usual 0.1 (arXiv 2509.14786).
 
 from dataclasses import dataclass
 
-from train.gpt2 import Shape
+from train.model import Shape
 
 LARGEST_RATE = 3e-3  # the law was fitted on larger models; it asks small ones for more than they bear
 LEAST_STEPS = 400  # a batch that leaves fewer updates is too large, whatever the law says

@@ -16,9 +16,9 @@ from train.choose import Work
 from train.data import Rows
 from train.device import peak_memory
 from train.errors import TrainError
-from train.gpt2 import GPT2
 from train.log import Clock, Display, Log
 from train.measure import Measure, measure
+from train.model import Model
 from train.optim import learning_rate
 from train.sharding import gather
 from train.step import Step, optimizer_step
@@ -35,7 +35,7 @@ class Training:
     rows: Rows
     validation: Rows | None
     accelerator: Any  # accelerate.Accelerator
-    model: GPT2
+    model: Model
     forward: Callable[..., Tensor]  # the same, perhaps compiled
     is_sharded: bool  # each process holds a part of the weights or their gradients (FSDP2, ZeRO), not all
     zero: Zero | None  # DeepSpeed's side of it; then the optimizer too
@@ -44,7 +44,7 @@ class Training:
     state: State
     checkpoints: Path
     write_model: Callable[[Path, Mapping[str, Tensor]], None]
-    sample: Callable[[GPT2, float], list[dict[str, Any]]]  # at a temperature
+    sample: Callable[[Model, float], list[dict[str, Any]]]  # at a temperature
     log: Log | None  # None on other processes
     display: Display
     peak: float | None  # FLOP/s of one device
@@ -169,7 +169,7 @@ def look(t: Training) -> bool:
     return True
 
 
-def bare(t: Training) -> GPT2 | None:
+def bare(t: Training) -> Model | None:
     """A model to sample from, on the main process: put together from all shards, where there are any."""
     main = bool(t.accelerator.is_main_process)
     if not t.is_sharded:
@@ -177,12 +177,12 @@ def bare(t: Training) -> GPT2 | None:
     weights = measured_weights(t, keep=main)
     if not main:
         return None
-    model = GPT2(t.model.shape).to(t.accelerator.device)
+    model = t.model.shape.build().to(t.accelerator.device)
     model.load_weights(weights)
     return model.eval()
 
 
-def draw_samples(t: Training, model: GPT2) -> list[dict[str, Any]]:
+def draw_samples(t: Training, model: Model) -> list[dict[str, Any]]:
     """Samples at each temperature, as records of the log; the first of each is shown."""
     records: list[dict[str, Any]] = []
     for temperature in TEMPERATURES:

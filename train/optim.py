@@ -6,13 +6,13 @@ import torch
 
 from train.config import OptimConfig, known
 from train.errors import TrainError
-from train.gpt2 import GPT2
+from train.model import Model
 from train.muon import Muon
 
 
-def build_optimizer(model: GPT2, config: OptimConfig) -> torch.optim.Optimizer:
+def build_optimizer(model: Model, config: OptimConfig) -> torch.optim.Optimizer:
     """AdamW, or Muon on the blocks' matrices and AdamW on the rest; weight decay on those matrices alone."""
-    matrices = [p for p in model.h.parameters() if p.dim() == 2]
+    matrices = [p for block in model.blocks for p in block.parameters() if p.dim() == 2]
     others = [p for p in model.parameters() if id(p) not in {id(m) for m in matrices}]
     betas, plain = (config.beta1, config.beta2), {"params": others, "weight_decay": 0.0}
     if config.name == "muon":

@@ -8,14 +8,14 @@ from train.contract import Contract
 from train.errors import TrainError
 from train.export import read_tokenizer
 from train.generate import Sampling, generate
-from train.gpt2 import GPT2
+from train.model import Model
 from train.notation import load_notation
 from train.score import judge
 
 
 def previewer(
     contract: Contract, tokenizer_folder: Path, *, n: int, seed: int, say: Callable[[str], None]
-) -> Callable[[GPT2, float], list[dict[str, Any]]]:
+) -> Callable[[Model, float], list[dict[str, Any]]]:
     """A function from a model and a temperature to `n` samples: text, type, whether each ended and is valid."""
     tokenizer = read_tokenizer(tokenizer_folder, contract)
     try:
@@ -24,7 +24,7 @@ def previewer(
         say(f"samples are not checked: {error} ({error.hint})")
         notation = None
 
-    def sample(model: GPT2, temperature: float) -> list[dict[str, Any]]:
+    def sample(model: Model, temperature: float) -> list[dict[str, Any]]:
         drawn = []
         for one in generate(model, contract, n=n, sampling=Sampling(temperature=temperature), seed=seed):
             text = one.text(tokenizer)

@@ -13,12 +13,13 @@ import torch
 from train import checkpoint, device, environment, folder, sharding
 from train import config as configs
 from train.assemble import Plan, compiles, make_accelerator, on_main, set_up
-from train.choose import choose_config, shape_of, work_out
+from train.choose import choose_config, work_out
 from train.config import Config
 from train.contract import Contract
 from train.curve import draw
 from train.dashboard import choose_display
 from train.errors import TrainError
+from train.families import shape_of
 from train.files import lock, sha256_file
 from train.folder import Run
 from train.log import LOG, read
@@ -127,7 +128,7 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
         "tokenizer": contract.tokenizer_sha256,
         "precision": precision,
     }
-    shape = shape_of(work.config, contract.vocab_size, work.packing.seq_len)
+    shape = shape_of(work.config, contract.vocab_size, work.packing.seq_len, contract)
     name = folder.check_name(config.log.name or name)
     sharing = sharding.asked()
     if sharing:
@@ -184,13 +185,13 @@ def find_run(request: Request, plan: Plan) -> Run:
 def describe(plan: Plan, run: Run, accelerator: Any) -> str:
     """What is about to be trained, on what, how long."""
     shape, work, shards, world = plan.shape, plan.work, plan.shards, accelerator.num_processes
-    published = shape_of(plan.config, plan.config.model.published_vocab_size, shape.seq_len)
+    published = shape_of(plan.config, plan.config.model.published_vocab_size, shape.seq_len, plan.contract)
     what, by = SHARED.get(plan.sharing, ("", ""))
     processes = "one process" if world == 1 else f"each of {world} processes"
     return "\n".join(
         (
             f"run: {run.path}",
-            f"model: {shape.n_layer} layers, {shape.n_head} heads, width {shape.n_embd}: {shape.n_parameters:,} "
+            f"model: {shape.said}: {shape.n_parameters:,} "
             f"parameters with our vocabulary of {shape.vocab_size:,}; {published.n_parameters:,} with the published "
             f"{published.vocab_size:,}",
             f"data: {shards.n_documents:,} documents, {shards.n_tokens:,} tokens in {work.packing.n_rows:,} rows of "

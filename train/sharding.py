@@ -8,7 +8,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from train.errors import TrainError
-from train.gpt2 import GPT2
+from train.model import Model
 
 BUCKET = 16 * 2**20  # gradients added in one go: large enough for the wire, small beside the model
 
@@ -48,7 +48,7 @@ def _is_set(value: str) -> bool:
     return value.lower() == "true"
 
 
-def shard(model: GPT2, precision: str, device: torch.device) -> None:
+def shard(model: Model, precision: str, device: torch.device) -> None:
     """Share out the weights among all processes, block by block (FSDP2).
 
     A block's weights are whole only while it computes; gradients are summed and shared out again at once, so that no
@@ -65,7 +65,7 @@ def shard(model: GPT2, precision: str, device: torch.device) -> None:
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32)
     offload = CPUOffloadPolicy() if is_offloaded else OffloadPolicy()
-    for block in model.h:
+    for block in model.blocks:
         fully_shard(block, mesh=mesh, mp_policy=policy, offload_policy=offload, reshard_after_forward=frees)
     fully_shard(model, mesh=mesh, mp_policy=policy, offload_policy=offload)
 

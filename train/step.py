@@ -122,8 +122,7 @@ def lanes(t: "Training", n: int) -> Sequence[range]:
 def micro_step(t: "Training", rows: NDArray[np.int64], predictions: int, seed: int) -> Tensor:
     """Forward and backward on some rows: adds to the gradients, returns the loss in nats."""
     batch = [torch.from_numpy(a).to(t.accelerator.device) for a in t.rows.read(rows)]
-    if t.work.config.model.dropout or t.work.config.model.attn_dropout:
-        torch.manual_seed(seed)
+    torch.manual_seed(seed)
     loss = t.forward(*batch)
     # Shards are averaged over processes as they are summed, so each counts `world` times.
     backward = t.zero.backward if t.zero else t.accelerator.backward

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.gpt2 import GPT2, Shape
+from train.model import Model, Shape
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's, as torch names them
 
@@ -24,7 +24,7 @@ class Zero:
     Source: Rajbhandari et al. 2020 (arXiv 1910.02054).
     """
 
-    def __init__(self, model: GPT2, optimizer: torch.optim.Optimizer, *, stage: int, grad_clip: float) -> None:
+    def __init__(self, model: Model, optimizer: torch.optim.Optimizer, *, stage: int, grad_clip: float) -> None:
         import deepspeed  # slow, and not always installed
 
         # Its calls of torch.distributed bear older names, and it would tell of each at every step.

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train import config as configs
-from train.choose import shape_of
 from train.errors import TrainError
+from train.families import shape_of
 from train.optim import check_schedule, learning_rate
 
 

@@ -15,7 +15,8 @@ from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
 from train.export import Vocabulary, read_model, write_model
 from train.files import sha256_file
-from train.gpt2 import GPT2, Cache, Shape
+from train.gpt2 import Shape
+from train.model import Model
 
 TYPES = ("plays", "poems")
 N_VOCAB = 3 + len(TYPES) + 256
@@ -68,9 +69,9 @@ def folder(written: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(written, tmp_path / "model"))
 
 
-def logits(model: GPT2, tokens: torch.Tensor) -> torch.Tensor:
+def logits(model: Model, tokens: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        return model.read(tokens, Cache(model.shape, len(tokens), tokens.shape[1], model.wte.weight))
+        return model.read(tokens, model.start(*tokens.shape))
 
 
 def edit(path: Path, change: Callable[[Any], None]) -> None:
@@ -177,10 +178,11 @@ def test_a_config_with_other_ids_is_refused(folder: Path, key: str) -> None:
         ({"n_layer": 3}, r"transformer.h.2.attn.c_attn.bias is missing, but by config.json it is \(48,\)"),
         ({"n_layer": 1}, "transformer.h.1.attn.c_attn.bias is .* it is no part"),
         ({"n_inner": 32}, r"c_fc.bias is \(48,\), but by config.json it is \(32,\)"),
-        ({"n_head": 3}, "gives sizes that no GPT-2 has"),
-        ({"n_head": 0}, "gives sizes that no GPT-2 has"),
-        ({"n_embd": "wide"}, "does not give the shape of a GPT-2"),
-        ({"model_type": "llama"}, "says model_type = llama; only gpt2 can be read"),
+        ({"n_head": 3}, "3 heads do not divide a width of 16"),
+        ({"n_head": 0}, "does not give the shape of a model of ours"),
+        ({"n_layer": 0}, "gives sizes that no model has"),
+        ({"n_embd": "wide"}, "does not give the shape of a model of ours"),
+        ({"model_type": "llama"}, "does not give the shape of a model of ours.*model_type = 'llama'"),
     ],
 )
 def test_a_config_of_another_shape_is_refused(folder: Path, change: dict[str, Any], said: str) -> None:
