@@ -142,14 +142,15 @@ def train(place: Path, config: str, settings: tuple[str, ...], step: Turn) -> No
     session.train_run(session.Request(config, "never", str(place), settings), Never())
 
 
-def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw") -> None:
+def ours(place: Path, step: Turn, compile: str, optimizer: str = "adamw", family: str = "gpt2") -> None:
     """phon, as `accelerate launch train/run.py` runs it; by default with the optimizer of the others."""
     settings = (
+        f"model.family={family}",
         f"model.n_layer={L}", f"model.n_head={H}", f"model.n_embd={C}", "model.dropout=0", f"data.seq_len={T}",
         "data.packing=stream", f"train.global_batch={B * T}", f"train.micro_batch={B}", "train.max_steps=100000",
         f"optim.name={optimizer}", f"optim.lr={LR}", f"optim.warmup_steps={WARMUP}", "log.log_every=1",
         "log.eval_every=0", "log.sample_every=0", "log.save_every=0", f"train.compile={compile}",
-        f"log.name=bench-{compile}-{optimizer}",
+        f"log.name=bench-{compile}-{optimizer}-{family}",
     )  # fmt: skip
     train(place, "tiny", settings, step)
 
@@ -161,6 +162,9 @@ CONTENDERS: dict[str, Callable[[Path, Turn], None]] = {
     "phon, not compiled (short runs)": lambda place, step: ours(place, step, "never"),
     "phon, compiled (long runs)": lambda place, step: ours(place, step, "auto"),
     "phon, compiled, Muon in place of AdamW": lambda place, step: ours(place, step, "auto", "muon"),
+    "phon, compiled, the same model by the decoder family": lambda place, step: ours(
+        place, step, "auto", family="decoder"
+    ),
 }
 
 
@@ -173,8 +177,14 @@ def compete(name: str, place: Path, pipe: Connection, threads: int) -> None:
     CONTENDERS[name](place, turns(pipe))
 
 
-def make_shards(place: Path, *, vocab_size: int = V, lengths: Any = None, n_tokens: int = 400_000) -> None:
-    """A workspace of random tokens, as `phon tokenizer` would leave one: one document, or some of these lengths."""
+def make_shards(
+    place: Path, *, vocab_size: int = V, lengths: Any = None, n_tokens: int = 400_000, text: Any = None
+) -> None:
+    """A workspace of random tokens, as `phon tokenizer` would leave one: one document, or some of these lengths.
+
+    Args:
+        text: Split -> ids and original bytes of one document, in place of random ones.
+    """
     import numpy as np
 
     from train.contract import BOS, EOS, PAD, Contract
@@ -197,8 +207,11 @@ def make_shards(place: Path, *, vocab_size: int = V, lengths: Any = None, n_toke
     for split, n in (("train", n_tokens), ("validation", 2_000)):
         each = np.array([n]) if lengths is None or split == "validation" else lengths
         writer = ShardWriter(shards / split, vocab_size=vocab_size)
-        ids = np.random.default_rng(0).integers(3, vocab_size, each.sum())
-        writer.add(ids, each, each, [""] * len(each))
+        n_bytes, ids = each, np.random.default_rng(0).integers(3, vocab_size, each.sum())
+        if text:
+            ids, n_bytes = text[split][0], np.array([text[split][1]])
+            each = np.array([len(ids)])
+        writer.add(ids, each, n_bytes, [""] * len(each))
         names = writer.close()
         files |= {f"{split}/{k}": v for k, v in describe_files(shards / split, names).items()}
     Manifest("pack", [], {}, {}, {"tokenizer_sha256": digest, "vocab_size": vocab_size}, files).write(shards)
@@ -235,20 +248,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=6, help="steps of a turn")
     parser.add_argument("--quick", action="store_true", help="two rounds of three steps")
+    parser.add_argument("--only", default="", help="contenders whose names hold this")
     options = parser.parse_args()
+    contenders = [name for name in CONTENDERS if options.only in name]
     n_rounds, n_steps = (2, 3) if options.quick else (options.rounds, options.steps)
     import torch
 
     torch.set_num_threads(options.threads)
     print(describe())
-    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     # Should one contender fail, the others still write while the folder is taken away.
     with tempfile.TemporaryDirectory(prefix="phon-bench-", ignore_cleanup_errors=True) as place:
         make_shards(Path(place))
         load_s = loading(Path(place))
         context = multiprocessing.get_context("spawn")
         running = {}
-        for name in CONTENDERS:
+        for name in contenders:
             pipe, end = context.Pipe()
             process = context.Process(target=compete, args=(name, Path(place), end, options.threads), daemon=True)
             process.start()
@@ -265,16 +280,16 @@ def main() -> None:
             process.join()
     rate = {name: n_steps * B * T / median(cpu for cpu, _ in figures) for name, figures in seen.items()}
     clock = {name: n_steps * B * T / median(wall for _, wall in figures) for name, figures in seen.items()}
-    top, base = ceiling(), rate["transformers Trainer, defaults"]
+    top, base = ceiling(), rate[contenders[0]]
     print(f"\n{options.threads} thread(s), median of {n_rounds} interleaved turns of {n_steps} steps\n")
-    print("| trainer | tokens/s (CPU time) | tokens/s (clock) | against the Trainer's defaults | share of ceiling |")
+    print("| trainer | tokens/s (CPU time) | tokens/s (clock) | against the first | share of ceiling |")
     print("|---|---|---|---|---|")
-    for name in CONTENDERS:
+    for name in contenders:
         share = rate[name] * options.threads / top
         print(f"| {name} | {rate[name]:,.0f} | {clock[name]:,.0f} | {rate[name] / base:.2f}x | {100 * share:.0f} % |")
     print(f"| bf16 matrix products alone (ceiling) | | {top:,.0f} | | 100 % |")
-    share = load_s * rate["phon, compiled (long runs)"] / (B * T)
-    print(f"\nReading a step's rows takes {1e3 * load_s:.2f} ms: {100 * share:.2f} % of phon's step.")
+    share = load_s * max(rate.values()) / (B * T)
+    print(f"\nReading a step's rows takes {1e3 * load_s:.2f} ms: {100 * share:.2f} % of the fastest's step.")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from train.errors import TrainError
 from train.files import FACTS_BYTES, check_depth, read_bounded
@@ -85,6 +85,12 @@ class DecoderBase(ModelConfig):
         n_head: int
         n_embd: int
         dropout: float | Auto
+
+    @field_validator("position", mode="before", check_fields=False)
+    @classmethod
+    def none_is_a_position(cls, value: object) -> object:
+        """On the command line "none" clears a setting; here it is a choice."""
+        return "none" if value is None else value
 
     @property
     def options(self) -> Options:
