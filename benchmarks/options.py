@@ -9,6 +9,7 @@ Example: python benchmarks/options.py /tmp/options
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -39,16 +40,16 @@ OPTIONS = (
 
 def trained(place: Path, option: str, seed: int) -> dict[str, float]:
     """Bits per byte, parameters and CPU seconds of a run."""
-    name = f"{option.replace(' ', ',').replace('=', '-') or 'plain'}-{seed}"
+    name = "-".join([*(re.findall(r"[a-z0-9_]+", option) or ["plain"]), str(seed)])
     settings = [f"model.{one}" for one in option.split()]
-    command = [sys.executable, str(ROOT / "train" / "run.py"), "--config", "tiny", "--resume", "never", "--plain"]
+    command = [sys.executable, str(ROOT / "train" / "run.py"), "--config", "tiny", "--plain"]
     settings = ["model.family=decoder", *SIZE, *settings, *LENGTH, *QUIET, f"train.seed={seed}", f"log.name={name}"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run([*command, "--workspace", str(place), *settings], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    (run,) = [path for path in (place / "runs").glob(f"{name}*") if path.is_dir()]
+    (run,) = [path for path in (place / "runs").glob(name) if path.is_dir()]
     records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     shown = next(line for line in done.stderr.splitlines() if line.startswith("model:"))
     parameters = shown.split(" parameters")[0].rsplit(" ", 1)[1].replace(",", "")

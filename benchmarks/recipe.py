@@ -9,6 +9,7 @@ Example: python benchmarks/recipe.py /tmp/recipe
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +65,7 @@ def tokens(place: Path, *, long: bool) -> None:
 
 def run(place: Path, name: str, seed: int, *, long: bool) -> Path:
     """The log of a finished run."""
-    folder = f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
+    folder = f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}-{seed}"
     log = place / "runs" / folder / "log.jsonl"
     if not (place / "runs" / folder / "model").is_dir():
         steps = STEPS[long]

@@ -124,7 +124,8 @@ def attend(
     groups, S = H // k.shape[1], k.shape[2]
     mixed: Tensor
     if look.blocks is not None:
-        mixed = flex_attention(q, k, v, look.bend, look.blocks, look.scale, enable_gqa=groups > 1)
+        bend = look.bend if look.softcap is not None or look.slopes is not None else None
+        mixed = flex_attention(q, k, v, bend, look.blocks, look.scale, enable_gqa=groups > 1)
         return mixed
     if T == 1 and groups > 1:  # heads that share keys stand as queries of one head: the keys are read once for all
         bias = None if look.is_plain(S) else _bias(look, start, start + 1, origin, origin + S, q)
