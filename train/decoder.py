@@ -23,12 +23,6 @@ from train.options import Options
 from train.positions import alibi_slopes, turn, waves
 from train.recall import Memory, Room
 
-XPOS_SCALE, XPOS_LEAST = (
-    512.0,
-    0.4,
-)  # positions over which a pair fades, and how fast the slowest does (Sun et al. 2022)
-
-
 MODEL_TYPE = "phon-decoder"
 
 
@@ -105,9 +99,15 @@ class Shape:
         return Decoder(self)
 
     def library_config(self, *, bos: int, eos: int, pad: int) -> dict[str, Any]:
-        """config.json: the options, with the names that transformers wants to find."""
+        """config.json: the options, with the names that transformers wants to find, and where its code is."""
+        translates = self.options.n_encoder_layer > 0
+        kind = "Seq2SeqLM" if translates else "CausalLM"
         return {
-            "architectures": ["DecoderForCausalLM"],
+            "architectures": [f"DecoderFor{kind}"],
+            "auto_map": {
+                "AutoConfig": "portable.DecoderConfig",
+                f"AutoModelFor{kind}": f"portable.DecoderFor{kind}",
+            },
             "model_type": MODEL_TYPE,
             "vocab_size": self.vocab_size,
             "max_position_embeddings": self.seq_len,
@@ -116,6 +116,8 @@ class Shape:
             "bos_token_id": bos,
             "eos_token_id": eos,
             "pad_token_id": pad,
+            "decoder_start_token_id": bos if translates else None,
+            "is_encoder_decoder": translates,
             "tie_word_embeddings": self.options.tied,
             "dtype": "float32",
         }
@@ -133,6 +135,8 @@ def _count(shape: Shape) -> tuple[int, int]:
 
 class Decoder(Model):
     """A decoder; with `n_encoder_layer`, it attends to an encoder that reads a source."""
+
+    prefix = "model."  # in `train.portable` it is a part
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
