@@ -1,15 +1,13 @@
 """A decoder's folder where phon is not installed, and where someone else has written into it."""
 
 import ast
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.elsewhere import logits_without_phon
 from tests.models import TYPES, make_tokenizer
 from train.decoder import Decoder, Shape
 from train.export import Vocabulary, code, read_model, write_model
@@ -21,34 +19,6 @@ MADE_OF = {
     "AutoModelForSeq2SeqLM": Options(n_layer=2, n_embd=16, n_encoder_layer=1, position="sinusoidal", tied=False),
 }
 TOKENS, SOURCE = [[0, 3, 70, 80, 90], [0, 4, 71, 81, 91]], [[60, 61, 62], [63, 64, 2]]
-ELSEWHERE = """
-import json, sys
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("train", "pipeline", "phonetic"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Absent())
-import torch, transformers
-found = {}
-for kind, (folder, given) in json.loads(sys.argv[1]).items():
-    model = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=True)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    given = {name: torch.tensor(value) for name, value in given.items()}
-    with torch.no_grad():
-        logits = model(**given).logits.tolist()
-    made = model.generate(**given, do_sample=False, num_beams=2)
-    assert made.shape[1] == model.config.max_position_embeddings or 1 in made, made
-    assert tokenizer.bos_token_id == model.generation_config.bos_token_id == 0
-    model.save_pretrained(folder)
-    again = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=True)
-    with torch.no_grad():
-        assert again(**given).logits.tolist() == logits
-    found[kind] = logits
-print()
-print(json.dumps(found))
-"""
 
 
 def made(kind: str) -> Decoder:
@@ -78,17 +48,7 @@ def test_a_folder_loads_where_phon_is_not_installed_and_what_is_saved_there_is_r
     given = {kind: tokens if kind == "AutoModelForCausalLM" else source for kind in MADE_OF}
     folders = {kind: written(tmp_path, kind) for kind in MADE_OF}
     work = {kind: (str(folders[kind]), given[kind]) for kind in MADE_OF}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HF_"))}
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", ELSEWHERE, json.dumps(work)],
-        cwd=tmp_path,
-        env={**environment, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for kind, found in json.loads(done.stdout.splitlines()[-1]).items():
+    for kind, found in logits_without_phon(work, tmp_path / "home").items():
         torch.testing.assert_close(torch.tensor(found), logits(made(kind)), rtol=0, atol=1e-5)
         ours = read_model(folders[kind])[0]
         assert isinstance(ours, Decoder)
