@@ -252,7 +252,7 @@ class Decoder(Model):
             x = x + self.place(places)
         if o.position == "sinusoidal":  # Vaswani et al. 2017, scaled as x-transformers does
             angles = places[..., None] * waves(o.n_embd // 2, 10_000.0, tokens.device)
-            x = x + self.place_scale * torch.cat([angles.sin(), angles.cos()], -1)
+            x = x + (self.place_scale * torch.cat([angles.sin(), angles.cos()], -1)).to(x.dtype)
         if o.types:
             kinds = self.kinds(tokens, places, kind)
             table = torch.tensor([[0, 0], *[[t, s] for _, t, s in self.shape.types]], device=tokens.device)

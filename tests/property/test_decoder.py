@@ -109,6 +109,18 @@ def test_rows_that_are_kept_go_on_as_before(chosen: dict[str, Any]) -> None:
     torch.testing.assert_close(after, at_once(model, x, of)[kept, 8:], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("chosen", COVER, ids=named)
+def test_half_precision_is_nearly_the_same(chosen: dict[str, Any]) -> None:
+    model, x = made(chosen), tokens(3, T)
+    of = source(model, 3)
+    whole = at_once(model, x, of)
+    memory = model.to(torch.bfloat16).start(3, T, of)
+    with torch.no_grad():
+        parts = [model.logits(part, memory) for part in x.split_with_sizes([12, 1, 7], 1)]
+    assert {part.dtype for part in parts} == {torch.bfloat16}
+    assert (torch.cat(parts, 1).float() - whole).norm() < 0.2 * whole.norm()
+
+
 def test_the_cover_has_few_decoders_and_every_value() -> None:
     assert len(COVER) < 60
     for name, values in VALUES.items():
