@@ -71,6 +71,13 @@ def test_orca_learns_resumes_samples_and_loads_in_transformers(
     torch.testing.assert_close(torch.tensor(found), expected, rtol=0, atol=1e-5)
 
 
+def test_an_encoder_without_pairs_is_refused(prepared: Path, tmp_path: Path) -> None:
+    trained(prepared, tmp_path, "--config", "structured-22l-pairs", *SMALL, "model.n_encoder_layer=1", code=1)
+    said = (tmp_path / "said").read_text()
+    assert "reads one text and writes another, and the data has no pairs" in said
+    assert "Traceback" not in said
+
+
 def test_sub_types_lead_from_folders_to_samples(
     prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
