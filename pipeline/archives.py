@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from pipeline.decoding import CHUNK
-from pipeline.document import ReadOptions
+from pipeline.document import ReadOptions, folder_type
 from pipeline.errors import PipelineError
 from pipeline.streams import Entry, Meter, Stream, explained, printable, split_name, unpacked
 
@@ -94,7 +94,7 @@ class _Members:
             same += 1
             member = "/".join(parts) + f"~{same}"
         self.names.add(member)
-        type = self.type or (parts[0] if len(parts) > 1 else "")
+        type = folder_type("/".join(filter(None, [self.type, *parts])), self.options.type_levels)
         return f"{self.name}!{member}", f"{self.label}!{member}", type, kind
 
 

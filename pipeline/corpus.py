@@ -12,7 +12,7 @@ from typing import Literal, NoReturn, get_args
 
 from pipeline.archives import open_file
 from pipeline.decoding import Readable, check_encoding, lines, mend, with_newlines
-from pipeline.document import Document, EncodingErrors, ReadOptions, Unit
+from pipeline.document import Document, EncodingErrors, ReadOptions, Unit, folder_type
 from pipeline.errors import PipelineError
 from pipeline.formats import Record, records, text_chunks
 from pipeline.passages import pieces
@@ -36,7 +36,7 @@ class Source:
     type: str  # "" where there is none
 
 
-def find_sources(corpora: Sequence[str], outputs: Sequence[Path] = ()) -> list[Source]:
+def find_sources(corpora: Sequence[str], outputs: Sequence[Path] = (), type_levels: int = 1) -> list[Source]:
     """All the files and data sets of a corpus, once each.
 
     Corpora come in byte order of their names, files in byte order of their paths: neither the locale nor the order in
@@ -47,6 +47,7 @@ def find_sources(corpora: Sequence[str], outputs: Sequence[Path] = ()) -> list[S
     Args:
         corpora: Files, folders, addresses, or "-".
         outputs: Folders that phon itself writes: passed over within a corpus, and no corpus themselves.
+        type_levels: As in `ReadOptions`.
 
     Raises:
         PipelineError: nothing there, or nothing that phon reads.
@@ -63,6 +64,8 @@ def find_sources(corpora: Sequence[str], outputs: Sequence[Path] = ()) -> list[S
             if real in seen:
                 continue
             seen.add(real)
+            if source.kind == "file":
+                source = replace(source, type=folder_type(source.name, type_levels))
             if len(ordered) > 1 and source.kind == "file" and Path(corpus).is_dir():
                 source = replace(source, name=f"{printable(Path(corpus).absolute().name)}/{source.name}")
             found.append(source)
@@ -137,8 +140,7 @@ def _files_under(folder: Path, ours: frozenset[str]) -> Iterator[Source]:
     if not paths:
         raise PipelineError(f"no readable file in {printable(str(folder))}", hint=READS)
     for inner in map(os.fsdecode, sorted(paths)):
-        first, slash, _ = inner.partition("/")
-        yield Source(printable(inner), "file", str(folder / inner), printable(first) if slash else "")
+        yield Source(printable(inner), "file", str(folder / inner), "")
 
 
 def _is_regular(path: Path) -> bool:
@@ -187,8 +189,8 @@ def _read(source: Source, options: ReadOptions, dropped: Counter[str]) -> Iterat
         yield from _record_documents(source.name, source.type, rows, options, dropped)
     elif source.kind == "nltk":
         for file, text in nltk_texts(source.location):
-            first, slash, _ = file.partition("/")
-            yield from _text_documents(f"{source.name}/{file}", first if slash else "", [text], options, dropped)
+            type = folder_type(file, options.type_levels)
+            yield from _text_documents(f"{source.name}/{file}", type, [text], options, dropped)
     else:
         for entry in _entries(source, options, dropped):
             if entry.format in (".txt", ".md"):

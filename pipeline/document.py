@@ -26,7 +26,8 @@ class ReadOptions:
     """How files become documents."""
 
     text_field: str = "text"  # of a record
-    type_field: str | None = None  # of a record; None: the type is the first folder
+    type_field: str | None = None  # of a record; None: the type is the folder
+    type_levels: int = 1  # so many folders make a type, from the first on
     unit: str = "auto"  # one of Unit
     passage_words: int = 400  # most words in a passage
     encoding: str = "utf-8"
@@ -34,3 +35,8 @@ class ReadOptions:
     max_ratio: float = 200.0  # most bytes out of one byte of a compressed file, after the first MiB
     max_members: int = 1_000_000  # most members of an archive
     max_bytes: int = 64 * 2**30  # most bytes out of one compressed file or archive
+
+
+def folder_type(path: str, levels: int) -> str:
+    """The type of what lies at `path` under a corpus: with 2 levels "poems/sonnets", a sub-type of "poems"."""
+    return "/".join(path.split("/")[:-1][:levels])

@@ -73,7 +73,8 @@ def prepare(
         )
     started = time.monotonic()
     outputs = (workspace.text, workspace.tokenizer, workspace.shards, workspace.runs)
-    found = find_sources(corpora, outputs)  # "phon prepare ." is for what lies there, not for what we made of it
+    # "phon prepare ." is for what lies there, not for what we made of it
+    found = find_sources(corpora, outputs, options.type_levels)
     folder = workspace.text
     with lock(folder):
         remove_asides(folder)
@@ -196,6 +197,13 @@ def show_summary(done: Mapping[str, Any]) -> None:
 @notation_options
 @click.option("--text-field", default=DEFAULTS.text_field, show_default=True, help="A record's field with its text.")
 @click.option("--type-field", help="A record's field with its type; otherwise the first folder is the type.")
+@click.option(
+    "--type-levels",
+    type=click.IntRange(0),
+    default=DEFAULTS.type_levels,
+    show_default=True,
+    help="Folders that make a type: with 2, poems/sonnets is a sub-type of poems.",
+)
 @click.option(
     "--unit", type=click.Choice(get_args(Unit)), default=DEFAULTS.unit, show_default=True, help="What a document is."
 )

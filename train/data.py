@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.errors import TrainError
+from train.head import IGNORE
 from train.order import Order
 from train.packing import Packing, best_fit, stream
 from train.shards import Shards
-
-IGNORE = -100  # a target that costs nothing
 
 
 def pack_rows(shards: Shards, kind: str, seq_len: int) -> Packing:

@@ -17,17 +17,12 @@ from torch.utils.checkpoint import checkpoint
 from train.attention import Look
 from train.attention import pieces as pieces_of
 from train.blocks import Block, Frame, norm
+from train.errors import TrainError
 from train.head import cross_entropy
 from train.model import Cache, Model
 from train.options import Options
 from train.positions import alibi_slopes, turn, waves
 from train.recall import Memory, Room
-
-XPOS_SCALE, XPOS_LEAST = (
-    512.0,
-    0.4,
-)  # positions over which a pair fades, and how fast the slowest does (Sun et al. 2022)
-
 
 MODEL_TYPE = "phon-decoder"
 
@@ -105,9 +100,15 @@ class Shape:
         return Decoder(self)
 
     def library_config(self, *, bos: int, eos: int, pad: int) -> dict[str, Any]:
-        """config.json: the options, with the names that transformers wants to find."""
+        """config.json: the options, with the names that transformers wants to find, and where its code is."""
+        translates = self.options.n_encoder_layer > 0
+        kind = "Seq2SeqLM" if translates else "CausalLM"
         return {
-            "architectures": ["DecoderForCausalLM"],
+            "architectures": [f"DecoderFor{kind}"],
+            "auto_map": {
+                "AutoConfig": "portable.DecoderConfig",
+                f"AutoModelFor{kind}": f"portable.DecoderFor{kind}",
+            },
             "model_type": MODEL_TYPE,
             "vocab_size": self.vocab_size,
             "max_position_embeddings": self.seq_len,
@@ -116,6 +117,8 @@ class Shape:
             "bos_token_id": bos,
             "eos_token_id": eos,
             "pad_token_id": pad,
+            "decoder_start_token_id": bos if translates else None,
+            "is_encoder_decoder": translates,
             "tie_word_embeddings": self.options.tied,
             "dtype": "float32",
         }
@@ -133,6 +136,8 @@ def _count(shape: Shape) -> tuple[int, int]:
 
 class Decoder(Model):
     """A decoder; with `n_encoder_layer`, it attends to an encoder that reads a source."""
+
+    prefix = "model."  # in `train.portable` it is a part
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -202,7 +207,16 @@ class Decoder(Model):
     def forward(
         self, tokens: Tensor, targets: Tensor, positions: Tensor | None = None, source: Tensor | None = None
     ) -> Tensor:
-        """The loss, as `Model.forward` says."""
+        """The loss, as `Model.forward` says.
+
+        Raises:
+            TrainError: an encoder has nothing to read.
+        """
+        if self.o.n_encoder_layer and source is None:
+            raise TrainError(
+                "an encoder-decoder reads one text and writes another, and the data has no pairs",
+                hint="take a model that has no encoder: model.n_encoder_layer=0",
+            )
         memory, counts = self.encode(source) if source is not None else (None, None)
         places = torch.arange(tokens.shape[1], device=tokens.device)[None] if positions is None else positions
         look = self.look(tokens.device, pieces=None if positions is None else pieces_of(positions))
@@ -248,7 +262,7 @@ class Decoder(Model):
             x = x + self.place(places)
         if o.position == "sinusoidal":  # Vaswani et al. 2017, scaled as x-transformers does
             angles = places[..., None] * waves(o.n_embd // 2, 10_000.0, tokens.device)
-            x = x + self.place_scale * torch.cat([angles.sin(), angles.cos()], -1)
+            x = x + (self.place_scale * torch.cat([angles.sin(), angles.cos()], -1)).to(x.dtype)
         if o.types:
             kinds = self.kinds(tokens, places, kind)
             table = torch.tensor([[0, 0], *[[t, s] for _, t, s in self.shape.types]], device=tokens.device)

@@ -1,5 +1,6 @@
 """Model folders: ordinary Hugging Face folders, with the tokenizer and the contract (`phon.json`) in them."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -12,13 +13,23 @@ from train import contract as contracts
 from train.contract import BOS, EOS, PAD, Contract, type_token
 from train.errors import TrainError
 from train.families import read_shape as shape_of
-from train.files import WEIGHTS, check_header, read_json, read_tensors, write_bytes, write_json, write_tensors
+from train.files import (
+    WEIGHTS,
+    check_header,
+    read_json,
+    read_tensors,
+    write_bytes,
+    write_json,
+    write_tensors,
+    write_text,
+)
 from train.model import Model, Shape
 
 CONFIG, GENERATION, TOKENIZER = "config.json", "generation_config.json", "tokenizer.json"
 COPIED = (TOKENIZER, "tokenizer_config.json", contracts.NAME)
 TEMPERATURE = 0.7
 RESTORE = "put back the folder as training left it, or take another checkpoint"
+OURS = re.compile(r"^from train[.](\w+) import", re.MULTILINE)
 MOST_LAYERS, WIDEST = 2**10, 2**20  # beyond, building a model only to refuse it would take long
 
 
@@ -49,13 +60,35 @@ def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor],
     ids: dict[str, Any] = {"bos_token_id": contract.bos, "eos_token_id": contract.eos, "pad_token_id": contract.pad}
     for name, content in vocabulary.files.items():
         write_bytes(folder / name, content)
-    write_json(folder / CONFIG, shape.library_config(bos=contract.bos, eos=contract.eos, pad=contract.pad))
+    config = shape.library_config(bos=contract.bos, eos=contract.eos, pad=contract.pad)
+    write_json(folder / CONFIG, config)
+    if "auto_map" in config:
+        for name, text in code().items():
+            write_text(folder / name, text)
+    if config.get("is_encoder_decoder"):
+        ids["decoder_start_token_id"] = contract.bos
     write_json(
         folder / GENERATION,
         # top_k 0 is none: the library's own default cuts at 50
         {**ids, "do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "max_length": shape.seq_len},
     )
     write_tensors(folder / WEIGHTS, weights)
+
+
+def code() -> dict[str, str]:
+    """`train/portable.py` and the files of ours it needs, by name, importing one another as neighbours.
+
+    With them transformers loads a decoder where phon is not installed. Nothing of ours reads them.
+    """
+    found: dict[str, str] = {}
+    waiting = ["portable"]
+    while waiting:
+        name = f"{waiting.pop()}.py"
+        if name not in found:
+            text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+            found[name] = OURS.sub(r"from .\1 import", text)
+            waiting += OURS.findall(text)
+    return found
 
 
 def read_model(folder: Path) -> tuple[Model, Contract, Tokenizer]:

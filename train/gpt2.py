@@ -21,6 +21,12 @@ from train.head import cross_entropy
 from train.model import Cache as AnyCache
 from train.model import Model
 
+OF_DECODER = (  # transformers' names and those of a decoder's parts
+    *(("transformer.", "model."), ("wte", "embed"), ("wpe", "place"), ("ln_f", "final")),
+    *(("ln_1", "attn_join.before"), ("ln_2", "mlp_join.before")),
+    *(("c_attn", "qkv"), ("c_fc", "up"), ("c_proj", "proj")),
+)
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -268,6 +274,18 @@ class GPT2(Model):
             for name, p in self.named_parameters():
                 found = weights[_library_name(name)]
                 p.copy_(found.t() if _is_transposed(name) else found)
+
+
+def as_decoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A GPT-2's weights, as transformers saves them, for a `train.decoder.Decoder` of its size with default options."""
+    found = {}
+    for name, p in weights.items():
+        ours = name if name.startswith("transformer.") else f"transformer.{name}"
+        value = p.t() if _is_transposed(ours.removeprefix("transformer.")) else p
+        for theirs, own in OF_DECODER:
+            ours = ours.replace(theirs, own)
+        found[ours] = value
+    return found
 
 
 def _library_name(name: str) -> str:

@@ -86,6 +86,7 @@ class Model(nn.Module):
     """A language model that makes its own loss and reads with a cache."""
 
     shape: Shape
+    prefix = ""  # of the names of weights in a model folder
     checkpointing = False  # compute each block's activations twice rather than keep them
 
     @property
@@ -130,10 +131,10 @@ class Model(nn.Module):
             values: The parameters by our names, where others than the model's own are meant.
         """
         found = dict(self.named_parameters()) if values is None else values
-        return {name: p.detach().contiguous() for name, p in found.items()}
+        return {self.prefix + name: p.detach().contiguous() for name, p in found.items()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take weights as `weights` gives them."""
         with torch.no_grad():
             for name, p in self.named_parameters():
-                p.copy_(weights[name])
+                p.copy_(weights[self.prefix + name])

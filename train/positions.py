@@ -5,10 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-XPOS_SCALE, XPOS_LEAST = (
-    512.0,
-    0.4,
-)  # positions over which a pair fades, and how fast the slowest does (Sun et al. 2022)
+XPOS_SCALE = 512.0  # positions over which a pair fades (Sun et al. 2022)
+XPOS_LEAST = 0.4  # how fast the slowest does
 
 Turn = tuple[Tensor, Tensor, Tensor | None]  # cosines, sines; how much queries grow and keys shrink
 

@@ -35,7 +35,8 @@ class Room:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows of the batch alone."""
-        self.kv = self.kv[:, rows]
+        before, self.kv = self.kv, self.kv.new_empty(2, len(rows), *self.kv.shape[2:])
+        self.kv[:, :, :, : self.filled] = before[:, :, :, : self.filled][:, rows]
         self.last = {name: x[rows] for name, x in self.last.items()}
         if self.across is not None:
             self.across = self.across[:, rows]
@@ -45,11 +46,12 @@ class Memory:
     """The cache of a decoder.
 
     Args:
+        length: Tokens that it has room for; 0: it keeps nothing.
         pads: (B,) Tokens before each row's first, where prompts of unlike length end together.
     """
 
     def __init__(self, o: Options, batch: int, length: int, like: Tensor, pads: Tensor | None = None) -> None:
-        self.rooms = [Room(o, batch, length, like) for _ in range(o.n_layer)]
+        self.rooms = [Room(o, batch, length, like) for _ in range(o.n_layer if length else 0)]
         self.length = 0
         self.pads = pads
         self.type: Tensor | None = None  # (B, 1) of the document that each row is in

@@ -12,11 +12,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from pipeline.cli import main
 from pipeline.generate import Judged, lay_out, wrap
 from train.contract import BOS, EOS, PAD, Contract, type_token
-from train.data import IGNORE
 from train.export import Vocabulary, write_model
 from train.files import sha256_file
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape
+from train.head import IGNORE
 from train.notation import Problem
 
 DOCUMENTS = {"plays": "to be or not to be", "poems": "once upon a midnight dreary"}

@@ -4,6 +4,7 @@ import io
 import os
 import random
 import tracemalloc
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +32,9 @@ def write(tmp_path: Path) -> Write:
 def read(
     *corpora: Path | str, dropped: Counter[str] | None = None, options: ReadOptions | None = None
 ) -> list[Document]:
-    sources = find_sources([str(corpus) for corpus in corpora])
-    return list(read_documents(sources, options or ReadOptions(), Counter() if dropped is None else dropped))
+    options = options or ReadOptions()
+    sources = find_sources([str(corpus) for corpus in corpora], type_levels=options.type_levels)
+    return list(read_documents(sources, options, Counter() if dropped is None else dropped))
 
 
 def error_of(act: Callable[[], object]) -> tuple[str, str]:
@@ -52,6 +54,22 @@ def test_the_type_is_the_first_folder_and_the_id_the_path(write: Write, tmp_path
         Document("top.txt", "top.txt", "", "no folder"),
     ]
     assert read(tmp_path / "c/plays/a.md")[0].type == ""
+
+
+@pytest.mark.parametrize(
+    ("levels", "types"),
+    [(0, ["", "", "", ""]), (1, ["plays", "poems", "poems", ""]), (2, ["plays", "poems/odes", "poems/odes", ""])],
+)
+def test_more_folders_make_sub_types(write: Write, tmp_path: Path, levels: int, types: list[str]) -> None:
+    write("c/poems/odes/deep/b.txt", "a rose")
+    write("c/plays/a.md", "enter a ghost")
+    write("c/top.txt", "no folder")
+    with zipfile.ZipFile(tmp_path / "c/poems/more.zip", "w") as archive:
+        archive.writestr("odes/c.txt", "a thorn")
+    found = read(tmp_path / "c", options=ReadOptions(type_levels=levels))
+    assert [(document.source, document.type) for document in found] == [
+        *zip(["plays/a.md", "poems/more.zip!odes/c.txt", "poems/odes/deep/b.txt", "top.txt"], types, strict=True)
+    ]
 
 
 def test_order_is_the_bytes_of_the_path_whatever_the_order_of_making(write: Write, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from train import config as configs
+from train.config import DecoderConfig, known
 from train.errors import TrainError
 from train.families import shape_of
 from train.optim import check_schedule, learning_rate
@@ -41,6 +43,20 @@ def test_the_configs_people_ask_for_are_there() -> None:
     assert (slides.n_layer, slides.n_embd % slides.n_head) == (22, 0)
 
 
+def test_decoders_have_the_sizes_that_were_asked_for() -> None:
+    sizes = {"orca": 36_636_416, "structured-22l-types": 73_992_864, "structured-22l-pairs": 86_295_264}
+    for name, parameters in sizes.items():
+        config = configs.load(name)
+        assert config.model.family == "decoder"
+        shape = shape_of(config, config.model.published_vocab_size, known(config.data.seq_len))
+        assert shape.n_parameters == parameters, name
+    assert abs(sizes["orca"] - 36.6e6) < 0.1e6
+    types, pairs = (configs.load(f"structured-22l-{name}").model for name in ("types", "pairs"))
+    assert isinstance(types, DecoderConfig) and isinstance(pairs, DecoderConfig)
+    assert types.options.types and pairs.options.types
+    assert (types.options.n_encoder_layer, pairs.options.n_encoder_layer) == (0, 11)
+
+
 def test_the_command_line_is_stronger_than_the_file() -> None:
     config = configs.load("tiny", ["optim.lr=0.5", "model.n_layer=3", "log.name=one", "log.trackers=['tensorboard']"])
     assert (config.optim.lr, config.model.n_layer, config.log.name) == (0.5, 3, "one")
@@ -65,11 +81,18 @@ def test_a_key_in_a_file_is_told_with_the_file(tmp_path: Path) -> None:
     assert f"{file}: " in told(config=str(file))
 
 
-def test_a_width_that_heads_do_not_divide_is_told_with_ones_they_do() -> None:
-    message = told("model.n_embd=544", "model.n_head=12")
-    assert "model.n_embd = 544 is not a multiple of model.n_head = 12" in message
+@pytest.mark.parametrize("config", ["structured-22l", "structured-22l-types", "structured-22l-pairs"])
+def test_a_width_that_heads_do_not_divide_is_told_with_ones_they_do(config: str) -> None:
+    message = told("model.n_embd=544", "model.n_head=12", config=config)
+    assert re.search(r"model.n_embd = 544 is not a multiple of (model.)?n_head = 12", message)
     assert "model.n_embd=540 (heads of 45)" in message
     assert "model.n_head=16 (heads of 34)" in message
+
+
+def test_heads_of_odd_width_cannot_turn() -> None:
+    message = told("model.n_embd=540", "model.position=rotary", config="structured-22l-types")
+    assert "model.position = rotary cannot be combined with head_width = 45" in message
+    assert "it turns pairs of channels" in message
 
 
 def test_values_that_do_not_fit_are_told() -> None:

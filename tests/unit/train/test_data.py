@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from train.choose import choose_config, choose_seq_len, share_out, work_out
 from train.config import build, known, load, names
-from train.data import IGNORE, Rows, Schedule, pack_rows
+from train.data import Rows, Schedule, pack_rows
 from train.errors import TrainError
 from train.families import shape_of
+from train.head import IGNORE
 from train.manifest import describe_files
 from train.shards import Shards, ShardWriter
 

@@ -8,50 +8,16 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from tests.models import random_model
-from train.contract import BOS, EOS, PAD, Contract, type_token
+from tests.models import TYPES, make_tokenizer, random_model
+from train.contract import EOS, Contract, type_token
 from train.errors import TrainError
 from train.export import Vocabulary, read_model, write_model
-from train.files import sha256_file
 from train.gpt2 import Shape
 from train.model import Model
 
-TYPES = ("plays", "poems")
 N_VOCAB = 3 + len(TYPES) + 256
 SHAPE = Shape(vocab_size=N_VOCAB, seq_len=16, n_layer=2, n_head=2, n_embd=16, n_inner=48)
-
-
-def make_tokenizer(folder: Path, types: tuple[str, ...] = TYPES) -> Path:
-    """A tokenizer folder whose tokens are bytes."""
-    folder.mkdir(parents=True)
-    specials = [BOS, EOS, PAD, *map(type_token, types)]
-    tokens = [*specials, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": BOS,
-        "eos_token": EOS,
-        "pad_token": PAD,
-        "split_special_tokens": True,
-        "clean_up_tokenization_spaces": False,
-    }
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    Contract(
-        notation={"name": "text", "version": "1", "options": {}},
-        vocab_size=len(tokens),
-        bos=0,
-        eos=1,
-        pad=2,
-        openings={name: [0, 3 + i] for i, name in enumerate(types)} or {"": [0]},
-        documents=dict.fromkeys(types, 2) or {"": 2},
-        tokenizer_sha256=sha256_file(folder / "tokenizer.json"),
-    ).write(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
