@@ -100,6 +100,11 @@ class Shape:
         o = self.options
         return 2 * o.n_layer * o.kv_heads * o.width * min(self.seq_len, 2 * (o.window or self.seq_len))
 
+    @property
+    def shares_rows(self) -> bool:
+        """Attention keeps documents that share a row apart."""
+        return True
+
     def build(self) -> "Decoder":
         """The model, its weights not drawn yet."""
         return Decoder(self)

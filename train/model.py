@@ -63,6 +63,11 @@ class Shape(Protocol):
         """Numbers that its cache holds for a sample of `seq_len` tokens."""
         ...
 
+    @property
+    def shares_rows(self) -> bool:
+        """Whether documents that share a row do not see each other, given positions; else each has a row of its own."""
+        ...
+
     def build(self) -> "Model":
         """The model, its weights not drawn yet."""
         ...
