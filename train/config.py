@@ -13,22 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from train import architecture
 from train.errors import TrainError
 from train.files import FACTS_BYTES, check_depth, read_bounded
+from train.keys import check_keys
 from train.options import Options, neighbours
 
-ELSEWHERE = {  # what other trainers call our keys
-    "learning_rate": "optim.lr",
-    "warmup": "optim.warmup_steps",
-    "batch_size": "train.micro_batch",
-    "block_size": "data.seq_len",
-    "n_positions": "data.seq_len",
-    "context_length": "data.seq_len",
-    "hidden_size": "model.n_embd",
-    "d_model": "model.n_embd",
-    "num_layers": "model.n_layer",
-    "num_heads": "model.n_head",
-    "d_ff": "model.n_inner",
-    "steps": "train.max_steps",
-}
 FOLDER = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -51,6 +38,7 @@ class Settings(BaseModel):
 class ModelConfig(Settings):
     """What the configs of all families of models have."""
 
+    family: str = ""
     published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
 
     @classmethod
@@ -276,15 +264,19 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
+def path_of(name_or_file: str) -> Path:
+    """Where a config is: of ours by name, or a file of its own."""
+    path = Path(name_or_file)
+    return path if path.suffix else FOLDER / f"{name_or_file}.toml"
+
+
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> Config:
     """A config by name or from a file, with `section.key=value` on top.
 
     Raises:
         TrainError: no such config, unknown key (the nearest is named), or a value that does not fit.
     """
-    path = Path(name_or_file)
-    if not path.suffix:
-        path = FOLDER / f"{name_or_file}.toml"
+    path = path_of(name_or_file)
     if not path.is_file():
         near = difflib.get_close_matches(name_or_file, names(), 1)
         raise TrainError(
@@ -324,10 +316,12 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
     of_model = given.get("model", {})
     is_typed = "model_type" in of_model
     known, aliases = family.keys({**values.get("model", {}), **of_model}, "the command line" if is_typed else source)
+    annotations = {name: field.annotation for name, field in Config.model_fields.items()}
+    sections = {name: list(getattr(kind, "model_fields", known)) for name, kind in annotations.items()}
     for section, keys in values.items():
-        check_keys(section, keys, source, known, aliases)
+        check_keys(section, keys, sections, source, aliases)
     for section, keys in given.items():
-        check_keys(section, keys, "the command line", known, aliases, exit_code=2)
+        check_keys(section, keys, sections, "the command line", aliases, exit_code=2)
     values = {section: {**values.get(section, {}), **given.get(section, {})} for section in {**values, **given}}
     if "train" not in values or not {"max_steps", "epochs"} & values["train"].keys():
         values.setdefault("train", {})["max_steps"] = 1000
@@ -356,46 +350,6 @@ def kind_of_model(family: object, source: str) -> type[ModelConfig]:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise TrainError(f"{source}: model.family = {family!r}", hint=f"{hint}there are: {', '.join(FAMILIES)}")
     return FAMILIES[str(family)]
-
-
-def check_keys(
-    section: str,
-    keys: dict[str, Any],
-    source: str,
-    of_model: Sequence[str],
-    aliases: Mapping[str, str],
-    *,
-    exit_code: int = 1,
-) -> None:
-    """Refuse a section or key that does not exist, with the nearest that does.
-
-    Args:
-        of_model: The keys of the section `model`.
-        aliases: Names that are near some of them.
-    """
-    sections: dict[str, Sequence[str]] = {
-        name: of_model if name == "model" else list(field.annotation.model_fields)  # type: ignore[union-attr]
-        for name, field in Config.model_fields.items()
-    }
-    if section not in sections:
-        near = difflib.get_close_matches(section, sections, 1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sections)}"
-        raise TrainError(f"{source}: there is no section {section!r}", hint=hint, exit_code=exit_code)
-    there = sections[section]
-    for key in keys:
-        if key in there:
-            continue
-        owner = architecture.owner(key) if section == "model" and "model_type" in of_model else ""
-        if owner:
-            raise TrainError(f"{source}: model.{key} is not set here", hint=owner, exit_code=exit_code)
-        known = {k: f"{s}.{k}" for s, keys in sections.items() for k in keys} | ELSEWHERE
-        known |= {k: f"{section}.{k}" for k in there}
-        if section == "model":
-            known |= {alias: f"model.{name}" for alias, name in aliases.items()}
-        near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
-        suggestion = known[near[0]] if near else ""
-        hint = f"did you mean {suggestion}?" if suggestion else f"there are: {', '.join(there)}"
-        raise TrainError(f"{source}: unknown key {section}.{key}", hint=hint, exit_code=exit_code)
 
 
 def parse(value: str) -> Any:

@@ -53,6 +53,11 @@ class Shape:
         return self.options.n_layer + self.options.n_encoder_layer
 
     @property
+    def n_head(self) -> int:
+        """Heads of each block."""
+        return self.options.n_head
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
         return self.options.n_embd

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train import architecture
+from train.counts import cache_sizes, count, on_meta
 from train.data import IGNORE
 from train.errors import TrainError
 from train.head import cross_entropy
@@ -27,7 +28,6 @@ SHARING = frozenset(("gpt_neox", "llama", "mistral", "qwen2", "qwen3"))
 PLAIN_HEAD = SHARING | {"mamba2"}
 LAYERS = ("num_hidden_layers", "num_layers", "num_decoder_layers", "n_layer", "n_layers", "encoder_layers",
           "decoder_layers")  # fmt: skip
-WITHOUT_ATTENTION = ("linear", "mamba", "conv", "recurrent")  # in the names of kinds of layers
 PREFIX, DRAWN = "inner.", "_is_hf_initialized"  # of our names; and the library's mark on what need not be drawn
 TRIED, EXACT = 6, 1e-3  # tokens that a new model is tried on, and what of the logits' spread it may be off
 
@@ -62,9 +62,15 @@ class Shape:
         return sum(settings.get(name) or 0 for name in LAYERS)
 
     @property
+    def n_head(self) -> int:
+        """Heads of each block, 0 where it has none."""
+        config = _made(self)
+        return int(getattr(config, "num_attention_heads", None) or getattr(config, "num_heads", None) or 0)
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
-        return int(self.config().hidden_size)
+        return int(_made(self).hidden_size)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -86,12 +92,12 @@ class Shape:
     @property
     def n_parameters(self) -> int:
         """Weights, each once."""
-        return _count(self).parameters
+        return count(self).parameters
 
     @property
     def n_embeddings(self) -> int:
         """Of these, weights of tokens, positions and, where it has its own, the head."""
-        return _count(self).embeddings
+        return count(self).embeddings
 
     @property
     def flops_per_token(self) -> int:
@@ -100,13 +106,13 @@ class Shape:
         Source: Chowdhery et al. 2022, appendix B: 6 a matrix weight and 12·L·d·T for attention. Of experts, those count
         that a token goes through; what recurrent layers do beside their matrices does not.
         """
-        found = _count(self)
+        found = count(self)
         return 6 * (found.matrices + self.vocab_size * self.n_embd) + 12 * found.attention * self.seq_len
 
     @property
     def cached(self) -> int:
         """Numbers that its cache holds for a sample of `seq_len` tokens."""
-        state, grows = _cache_sizes(self)
+        state, grows = cache_sizes(self)
         return state + grows * self.seq_len
 
     def build(self) -> "Library":
@@ -118,12 +124,17 @@ class Shape:
         config = self.config(bos_token_id=bos, eos_token_id=eos, pad_token_id=pad)
         if config.is_encoder_decoder:
             config.decoder_start_token_id = bos
-        config.architectures = [type(_on_meta(self).inner).__name__]
+        config.architectures = [type(on_meta(self).inner).__name__]
         config.dtype = "float32"
         if not any(hasattr(config, name) for name in architecture.LENGTHS):
             config.max_position_embeddings = self.seq_len  # of no use to the library; ours is found here again
         written: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
         return {key: value for key, value in written.items() if not key.startswith("_")}
+
+
+@lru_cache(maxsize=256)
+def _made(shape: Shape) -> Any:
+    return shape.config()
 
 
 def shape_of(config: Mapping[str, Any]) -> Shape:
@@ -147,72 +158,10 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     )
 
 
-class Counts:
-    """What of a model's size takes building it to know; it is built without memory for weights."""
-
-    def __init__(self, shape: Shape) -> None:
-        model, config = _on_meta(shape), shape.config()
-        self.parameters = sum(p.numel() for p in model.parameters())
-        in_blocks = {p for block in model.blocks for p in block.parameters()}
-        writing = [block for name, block in model.named_blocks() if not (model.has_encoder and ".encoder." in name)]
-        tables = {
-            p for block in writing for m in block.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
-        }
-        self.embeddings = sum(p.numel() for p in model.parameters() if p not in in_blocks and p.dim() > 1)
-        used = (getattr(config, "num_experts_per_tok", None) or 1) / (getattr(config, "num_experts", None) or 1)
-        self.matrices = round(
-            sum(p.numel() * (used if ".experts." in f".{name}" else 1) for block in writing
-                for name, p in block.named_parameters() if p.dim() > 1 and p not in tables)
-        )  # fmt: skip
-        kinds = getattr(config, "layer_types", None) or ["attention"] * len(writing)
-        heads = getattr(config, "num_attention_heads", None) or 0
-        width = heads * (getattr(config, "head_dim", None) or shape.n_embd // max(1, heads))
-        self.attention = width * sum(not any(word in kind for word in WITHOUT_ATTENTION) for kind in kinds)
-
-
-@lru_cache(maxsize=256)
-def _count(shape: Shape) -> Counts:
-    with architecture.quiet():
-        return Counts(shape)
-
-
-def _on_meta(shape: Shape) -> "Library":
-    with torch.device("meta"):
-        return Library(shape)
-
-
-@lru_cache(maxsize=256)
-def _cache_sizes(shape: Shape) -> tuple[int, int]:
-    """Numbers in a cache whatever it has read, and for each token; a source is taken to be as long."""
-    model, sizes = _on_meta(shape).bfloat16(), []  # experts are only multiplied in this, on no device
-    encoded = torch.zeros(1, 1, shape.n_embd, dtype=torch.bfloat16, device="meta")
-    cache = Cache(encoded if model.has_encoder else None, None)
-    try:
-        for _ in range(2):
-            with torch.no_grad(), architecture.quiet():
-                model.read(torch.zeros(1, 1, dtype=torch.long, device="meta"), cache)
-            sizes.append(sum(t.numel() for t in tensors_in(cache.past)))
-    except (RuntimeError, NotImplementedError):  # some want to look at values, and there are none
-        return 0, 2 * shape.n_layer * shape.n_embd
-    grows = sizes[1] - sizes[0]
-    return (0, sizes[0]) if model.has_encoder else (sizes[0] - grows, grows)
-
-
-def tensors_in(value: Any) -> list[Tensor]:
-    """All tensors of a cache of the library."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return [t for item in value for t in tensors_in(item)]
-    if isinstance(value, Mapping):
-        return tensors_in([*value.values()])
-    return tensors_in([*vars(value).values()]) if type(value).__module__ == "transformers.cache_utils" else []
-
-
 class Cache:
     """The library's cache, whatever that is, and what an encoder made of the source."""
 
-    def __init__(self, encoded: Tensor | None, counts: Tensor | None) -> None:
+    def __init__(self, encoded: Tensor | None = None, counts: Tensor | None = None) -> None:
         self.past: Any = None  # the model makes its own as it reads
         self.encoded, self.counts = encoded, counts
         self.length = 0
@@ -227,6 +176,8 @@ class Cache:
 
 class Library(Model):
     """A model of the library behind our interface."""
+
+    cache = Cache  # what `read` fills
 
     def __init__(self, shape: Shape) -> None:
         # Slow imports, which only a run of this family pays for.
@@ -305,7 +256,7 @@ class Library(Model):
         if not off <= EXACT * float(whole.std() + 1):
             raise TrainError(
                 f"model_type = {self.shape.model_type!r} cannot be trained here: what it says of a text depends on "
-                "what follows, or its cache forgets",
+                "what follows, its cache forgets, or its weights are not all drawn",
                 hint="take another, as llama, qwen3, gpt_neox, mamba2, t5",
             )
 
@@ -343,7 +294,7 @@ class Library(Model):
     def start(self, batch: int, length: int, source: Tensor | None = None) -> Cache:
         """An empty cache, as `Model.start` says."""
         if not self.has_encoder:
-            return Cache(None, None)
+            return Cache()
         assert source is not None, "it has an encoder"
         counts = (source != self.shape.pad).long()
         encoded = self.inner.get_encoder()(input_ids=source, attention_mask=counts).last_hidden_state

@@ -26,6 +26,11 @@ class Shape(Protocol):
         ...
 
     @property
+    def n_head(self) -> int:
+        """Heads of each block."""
+        ...
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
         ...
