@@ -31,6 +31,7 @@ SECTIONS = {
         "generate": "Print samples of a trained model.",
     },
     "About trainings": {
+        "models": "List the models there are, with sizes, memory and FLOPs.",
         "runs": "List the runs, or compare some of them.",
         "report": "Write one as an HTML page.",
     },

@@ -7,12 +7,13 @@ import matplotlib.backends.backend_agg
 import matplotlib.figure
 import pyarrow as pa
 import torch._dynamo
+import transformers.models.llama.modeling_llama
 
 import pipeline.notation
 import train.run
 import train.session
 
-LOADED = (accelerate, pipeline.notation, torch._dynamo, train.run, train.session)
+LOADED = (accelerate, pipeline.notation, torch._dynamo, transformers, train.run, train.session)
 
 pa.array([0]).to_numpy()  # takes pandas along, where that is installed
 _figure = matplotlib.figure.Figure()

@@ -41,7 +41,7 @@ def choose_config(n_tokens: int, shapes: dict[str, Shape], *, on_gpu: bool) -> t
     )
 
 
-def choose_seq_len(lengths: np.ndarray, n_embd: int) -> int:
+def choose_seq_len(lengths: np.ndarray, n_embd: int, *, shared: bool = True) -> int:
     """The length of rows, a multiple of 64 up to 1,024, that holds nearly all documents whole at the least cost.
 
     A token costs 72·d² operations a layer in matrices and 12·d·T in attention, and padding costs what tokens cost:
@@ -50,6 +50,7 @@ def choose_seq_len(lengths: np.ndarray, n_embd: int) -> int:
     Args:
         lengths: Tokens of each document.
         n_embd: The model's width, d.
+        shared: Whether a row may hold several documents.
     """
     lengths = lengths[:TRIED]
     longest = float(np.quantile(lengths - 1, HELD_WHOLE)) if len(lengths) else 64
@@ -57,7 +58,7 @@ def choose_seq_len(lengths: np.ndarray, n_embd: int) -> int:
     starts = np.cumsum(lengths) - lengths
 
     def cost(seq_len: int) -> float:
-        return (1 + seq_len / (6 * n_embd)) / (1 - best_fit(starts, lengths, seq_len).padding)
+        return (1 + seq_len / (6 * n_embd)) / (1 - best_fit(starts, lengths, seq_len, shared=shared).padding)
 
     return min(range(least, LONGEST_ROW + 1, 64), key=cost)
 
@@ -81,10 +82,12 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_g
     Raises:
         TrainError: the batch cannot be shared out among the processes.
     """
-    seq_len = config.data.seq_len
+    seq_len, kind, first = config.data.seq_len, config.data.packing, shape_of(config, vocab_size, LONGEST_ROW)
+    if kind == "best-fit" and not first.shares_rows:
+        kind = "document"
     if seq_len == "auto":
-        seq_len = choose_seq_len(train.lengths, shape_of(config, vocab_size, LONGEST_ROW).n_embd)
-    packing = pack_rows(train, config.data.packing, seq_len)
+        seq_len = choose_seq_len(train.lengths, first.n_embd, shared=kind != "document")
+    packing = pack_rows(train, kind, seq_len)
     shape = shape_of(config, vocab_size, seq_len)
     chosen: dict[str, laws.Rule] = {}
     steps, epochs = config.train.max_steps, config.train.epochs
@@ -116,13 +119,16 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_g
         | ({} if warmup == "auto" else {"optim.warmup_steps": min(warmup, max_steps // 10)})
         | {
             "data.seq_len": seq_len,
+            "data.packing": kind,
             "train.global_batch": rows_per_step * seq_len,
             "train.max_steps": max_steps,
             "train.epochs": None,
         }
     )
-    notes = tuple(f"{key} = {rule.value:g}: {rule.why}" for key, rule in chosen.items())
-    return Work(resolved, packing, schedule, micro_batch, rows_per_step, max_steps, notes)
+    notes = [f"{key} = {rule.value:g}: {rule.why}" for key, rule in chosen.items()]
+    if kind != config.data.packing:
+        notes.append(f"data.packing = {kind}: in a row with others, this model would carry one document into the next")
+    return Work(resolved, packing, schedule, micro_batch, rows_per_step, max_steps, tuple(notes))
 
 
 def share_out(batch: float, seq_len: int, micro_batch: int, world: int) -> tuple[int, int]:

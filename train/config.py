@@ -1,6 +1,7 @@
 """The settings of a run: defaults here < a TOML file < `section.key=value` on the command line."""
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -9,24 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_ty
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
+from train import architecture
 from train.errors import TrainError
 from train.files import FACTS_BYTES, check_depth, read_bounded
+from train.keys import check_keys
 from train.options import Options, neighbours
 
-ELSEWHERE = {  # what other trainers call our keys
-    "learning_rate": "optim.lr",
-    "warmup": "optim.warmup_steps",
-    "batch_size": "train.micro_batch",
-    "block_size": "data.seq_len",
-    "n_positions": "data.seq_len",
-    "context_length": "data.seq_len",
-    "hidden_size": "model.n_embd",
-    "d_model": "model.n_embd",
-    "num_layers": "model.n_layer",
-    "num_heads": "model.n_head",
-    "d_ff": "model.n_inner",
-    "steps": "train.max_steps",
-}
 FOLDER = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -49,7 +38,13 @@ class Settings(BaseModel):
 class ModelConfig(Settings):
     """What the configs of all families of models have."""
 
+    family: str = ""
     published_vocab_size: int = Field(50257, gt=0)  # the vocabulary its printed parameter count is for
+
+    @classmethod
+    def keys(cls, values: Mapping[str, Any], source: str) -> tuple[list[str], dict[str, str]]:
+        """What may be set, and other names for some of it, where `values` are."""
+        return list(cls.model_fields), {}
 
 
 class GPT2Config(ModelConfig):
@@ -122,14 +117,62 @@ else:
         },
     )
 
-FAMILIES: dict[str, type[ModelConfig]] = {"gpt2": GPT2Config, "decoder": DecoderConfig}
+
+class TransformersConfig(ModelConfig):
+    """An architecture of transformers: its other keys are the library's own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    family: Literal["transformers"] = "transformers"
+    model_type: str = "llama"
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    @classmethod
+    def keys(cls, values: Mapping[str, Any], source: str) -> tuple[list[str], dict[str, str]]:
+        """Those of the architecture, and what the library itself calls some of them elsewhere."""
+        default = cls.model_fields["model_type"].default
+        theirs, aliases = architecture.keys(str(values.get("model_type", default)), source)
+        return [*cls.model_fields, *theirs], aliases
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is set of the library's keys."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def none_is_the_default(cls, values: Any) -> Any:
+        """A key that is cleared is not set: TOML has no other way to say so."""
+        return {k: v for k, v in values.items() if v is not None} if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def the_library_takes_it(self) -> Self:
+        """Its own checks hold."""
+        try:
+            architecture.make(self.model_type, self.settings)
+        except ValueError as error:
+            raise TrainError(
+                f"model: {self.model_type} does not take these settings: {error}",
+                hint="they are those of its config in transformers",
+            ) from error
+        return self
+
+
+FAMILIES: dict[str, type[ModelConfig]] = {
+    "gpt2": GPT2Config,
+    "decoder": DecoderConfig,
+    "transformers": TransformersConfig,
+}
 
 
 class DataConfig(Settings):
     """How tokens become rows."""
 
     seq_len: int | Auto = "auto"  # tokens a row; auto: what holds the documents at least cost, up to 1,024
-    packing: Literal["best-fit", "stream"] = "best-fit"
+    packing: Literal["best-fit", "document", "stream"] = "best-fit"  # document: one a row, where a model asks for it
 
     @model_validator(mode="after")
     def rows_hold_something(self) -> Self:
@@ -199,7 +242,7 @@ class LogConfig(Settings):
 class Config(Settings):
     """All settings of a run, as they are saved in its folder."""
 
-    model: Annotated[GPT2Config | DecoderConfig, Field(discriminator="family")] = GPT2Config()
+    model: Annotated[GPT2Config | DecoderConfig | TransformersConfig, Field(discriminator="family")] = GPT2Config()
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig(max_steps=1000)
     optim: OptimConfig = OptimConfig()
@@ -227,15 +270,19 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
+def path_of(name_or_file: str) -> Path:
+    """Where a config is: of ours by name, or a file of its own."""
+    path = Path(name_or_file)
+    return path if path.suffix else FOLDER / f"{name_or_file}.toml"
+
+
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> Config:
     """A config by name or from a file, with `section.key=value` on top.
 
     Raises:
         TrainError: no such config, unknown key (the nearest is named), or a value that does not fit.
     """
-    path = Path(name_or_file)
-    if not path.suffix:
-        path = FOLDER / f"{name_or_file}.toml"
+    path = path_of(name_or_file)
     if not path.is_file():
         near = difflib.get_close_matches(name_or_file, names(), 1)
         raise TrainError(
@@ -272,10 +319,15 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
     family = kind_of_model(asked or own, "the command line" if asked else source)
     if asked and asked != own:  # the sizes of another family are not this one's
         values = {**values, "model": {}}
+    of_model = given.get("model", {})
+    is_typed = "model_type" in of_model
+    known, aliases = family.keys({**values.get("model", {}), **of_model}, "the command line" if is_typed else source)
+    annotations = {name: field.annotation for name, field in Config.model_fields.items()}
+    sections = {name: list(getattr(kind, "model_fields", known)) for name, kind in annotations.items()}
     for section, keys in values.items():
-        check_keys(section, keys, source, family)
+        check_keys(section, keys, sections, source, aliases)
     for section, keys in given.items():
-        check_keys(section, keys, "the command line", family, exit_code=2)
+        check_keys(section, keys, sections, "the command line", aliases, exit_code=2)
     values = {section: {**values.get(section, {}), **given.get(section, {})} for section in {**values, **given}}
     if "train" not in values or not {"max_steps", "epochs"} & values["train"].keys():
         values.setdefault("train", {})["max_steps"] = 1000
@@ -306,27 +358,6 @@ def kind_of_model(family: object, source: str) -> type[ModelConfig]:
     return FAMILIES[str(family)]
 
 
-def check_keys(
-    section: str, keys: dict[str, Any], source: str, family: type[ModelConfig], *, exit_code: int = 1
-) -> None:
-    """Refuse a section or key that does not exist, with the nearest that does."""
-    sections: dict[str, Any] = {name: field.annotation for name, field in Config.model_fields.items()}
-    if section not in sections:
-        near = difflib.get_close_matches(section, sections, 1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sections)}"
-        raise TrainError(f"{source}: there is no section {section!r}", hint=hint, exit_code=exit_code)
-    sections["model"] = family
-    kind = sections[section]
-    for key in keys:
-        if key not in kind.model_fields:
-            known = {k: f"{s}.{k}" for s, keys in sections.items() for k in keys.model_fields}
-            known |= ELSEWHERE | {k: f"{section}.{k}" for k in kind.model_fields}
-            near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
-            suggestion = known[near[0]] if near else ""
-            hint = f"did you mean {suggestion}?" if suggestion else f"there are: {', '.join(kind.model_fields)}"
-            raise TrainError(f"{source}: unknown key {section}.{key}", hint=hint, exit_code=exit_code)
-
-
 def parse(value: str) -> Any:
     """A command-line value as TOML would read it; a bare word is a string, `none` clears."""
     if value.lower() == "none":
@@ -343,15 +374,19 @@ def to_toml(config: Config) -> str:
     for section, values in config.model_dump().items():
         lines.append(f"[{section}]")
         for key, value in values.items():
-            if value is None:
-                lines.append(f"# {key} is not set")
-            elif isinstance(value, bool):
-                lines.append(f"{key} = {str(value).lower()}")
-            elif isinstance(value, str):
-                lines.append(f'{key} = "{value}"')
-            elif isinstance(value, tuple):
-                lines.append(f"{key} = [{', '.join(repr(item) for item in value)}]")
-            else:
-                lines.append(f"{key} = {value!r}")
+            lines.append(f"# {key} is not set" if value is None else f"{key} = {toml(value)}")
         lines.append("")
     return "\n".join(lines)
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it, in one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{toml(key)} = {toml(item)}' for key, item in value.items())}}}"
+    return repr(value)

@@ -14,10 +14,10 @@ from train.shards import Shards
 
 
 def pack_rows(shards: Shards, kind: str, seq_len: int) -> Packing:
-    """The rows of one split: `kind` is "best-fit" or "stream"."""
+    """The rows of one split: `kind` is "best-fit", "document" or "stream"."""
     if kind == "stream":
         return stream(shards.n_tokens, seq_len)
-    return best_fit(shards.starts, shards.lengths, seq_len)
+    return best_fit(shards.starts, shards.lengths, seq_len, shared=kind == "best-fit")
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,11 @@ class Shape:
         return self.options.n_layer + self.options.n_encoder_layer
 
     @property
+    def n_head(self) -> int:
+        """Heads of each block."""
+        return self.options.n_head
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
         return self.options.n_embd
@@ -94,6 +99,11 @@ class Shape:
         """Numbers that a cache holds for a sample of `seq_len` tokens."""
         o = self.options
         return 2 * o.n_layer * o.kv_heads * o.width * min(self.seq_len, 2 * (o.window or self.seq_len))
+
+    @property
+    def shares_rows(self) -> bool:
+        """Attention keeps documents that share a row apart."""
+        return True
 
     def build(self) -> "Decoder":
         """The model, its weights not drawn yet."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from train import decoder, gpt2
-from train.config import Config, DecoderConfig, GPT2Config
+from train import architecture, decoder, gpt2, library
+from train.config import Config, DecoderConfig, GPT2Config, TransformersConfig
 from train.contract import Contract
 from train.model import Shape
 
@@ -20,6 +20,9 @@ def shape_of(config: Config, vocab_size: int, seq_len: int, contract: Contract |
         dropout = 0.0 if m.dropout == "auto" else m.dropout
         inner = m.n_inner or 4 * m.n_embd
         return gpt2.Shape(vocab_size, seq_len, m.n_layer, m.n_head, m.n_embd, inner, dropout, m.attn_dropout, m.tied)
+    if isinstance(m, TransformersConfig):
+        settings = architecture.settings_of(m.model_type, m.settings)
+        return library.Shape(vocab_size, seq_len, m.model_type, settings, contract.pad if contract else -1)
     assert isinstance(m, DecoderConfig)
     types = types_of(contract) if contract and m.options.types else ()
     return decoder.Shape(vocab_size, seq_len, m.options, types, contract.pad if contract else -1)
@@ -47,7 +50,7 @@ def read_shape(config: dict[str, Any]) -> Shape:
     """The model that a config.json describes.
 
     Raises:
-        KeyError, TypeError, ValueError: it describes none of ours.
+        KeyError, TypeError, ValueError: it describes none that we have.
     """
     kind = config["model_type"]
     if kind == "gpt2":
@@ -55,4 +58,4 @@ def read_shape(config: dict[str, Any]) -> Shape:
     if kind == decoder.MODEL_TYPE:
         DecoderConfig.model_validate(config["options"], strict=True)
         return decoder.shape_of(config)
-    raise ValueError(f"model_type = {kind!r}")
+    return library.shape_of(config)

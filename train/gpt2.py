@@ -87,6 +87,11 @@ class Shape:
         """Numbers that a cache holds for a sample of `seq_len` tokens."""
         return 2 * self.n_layer * self.seq_len * self.n_embd
 
+    @property
+    def shares_rows(self) -> bool:
+        """Attention keeps documents that share a row apart."""
+        return True
+
     def build(self) -> "GPT2":
         """The model, its weights not drawn yet."""
         return GPT2(self)

@@ -26,6 +26,11 @@ class Shape(Protocol):
         ...
 
     @property
+    def n_head(self) -> int:
+        """Heads of each block."""
+        ...
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
         ...
@@ -61,6 +66,11 @@ class Shape(Protocol):
     @property
     def cached(self) -> int:
         """Numbers that its cache holds for a sample of `seq_len` tokens."""
+        ...
+
+    @property
+    def shares_rows(self) -> bool:
+        """Whether documents that share a row do not see each other, given positions; else each has a row of its own."""
         ...
 
     def build(self) -> "Model":

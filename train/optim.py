@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch import nn
 
 from train.config import OptimConfig, known
 from train.errors import TrainError
@@ -12,7 +13,8 @@ from train.muon import Muon
 
 def build_optimizer(model: Model, config: OptimConfig) -> torch.optim.Optimizer:
     """AdamW, or Muon on the blocks' matrices and AdamW on the rest; weight decay on those matrices alone."""
-    matrices = [p for block in model.blocks for p in block.parameters() if p.dim() == 2]
+    parts = [part for block in model.blocks for part in block.modules() if not isinstance(part, nn.Embedding)]
+    matrices = list(dict.fromkeys(p for part in parts for p in part.parameters(recurse=False) if p.dim() == 2))
     others = [p for p in model.parameters() if id(p) not in {id(m) for m in matrices}]
     betas, plain = (config.beta1, config.beta2), {"params": others, "weight_decay": 0.0}
     if config.name == "muon":

@@ -61,11 +61,14 @@ def stream(n_tokens: int, seq_len: int) -> Packing:
     return Packing(seq_len, starts, lengths, np.arange(len(starts) + 1, dtype=np.int64))
 
 
-def best_fit(document_starts: Ints, document_lengths: Ints, seq_len: int) -> Packing:
+def best_fit(document_starts: Ints, document_lengths: Ints, seq_len: int, *, shared: bool = True) -> Packing:
     """Rows of whole documents; only documents longer than a row are cut.
 
     Longest first, each into the fullest row that has room. A long document is cut so that its *first* piece is the
     short one: rows then start with an opening, or are one full slice from the middle of a document.
+
+    Args:
+        shared: Whether a row may hold several documents.
 
     Source: best-fit decreasing; for training text, Ding et al. 2024 (arXiv 2404.10830).
     """
@@ -79,7 +82,7 @@ def best_fit(document_starts: Ints, document_lengths: Ints, seq_len: int) -> Pac
     tail_starts = (begin + head)[which] + nth * seq_len
 
     order = np.argsort(-head, kind="stable")
-    row_of = _assign(head[order], seq_len)
+    row_of = _assign(head[order], seq_len) if shared else np.arange(len(order), dtype=np.int64)
     n_headed = int(row_of.max()) + 1 if len(row_of) else 0
     starts = np.concatenate([begin[order], tail_starts])
     lengths = np.concatenate([head[order], np.full(len(tail_starts), seq_len, np.int64)])

@@ -13,7 +13,7 @@ import torch
 from train import checkpoint, device, environment, folder, sharding
 from train import config as configs
 from train.assemble import Plan, compiles, make_accelerator, on_main, set_up
-from train.choose import choose_config, work_out
+from train.choose import LADDER, choose_config, work_out
 from train.config import Config
 from train.contract import Contract
 from train.curve import draw
@@ -115,7 +115,7 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
     shards = open_split(place.shards, "train", verify=checks)
     held_out = open_split(place.shards, "validation", verify=checks)
     if config is None:
-        shapes = {name: shape_of(configs.load(name), contract.vocab_size, 1024) for name in configs.names()}
+        shapes = {name: shape_of(configs.load(name), contract.vocab_size, 1024) for name in LADDER}
         name, why = choose_config(shards.n_tokens, shapes, on_gpu=on.type == "cuda")
         config = configs.load(name, request.overrides)
         notes.append(why)

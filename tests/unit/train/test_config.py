@@ -35,6 +35,9 @@ def test_the_configs_people_ask_for_are_there() -> None:
         "gpt2-medium": 354_823_168,
         "gpt2-large": 774_030_080,
         "gpt2-xl": 1_557_611_200,
+        "t5-small": 60_506_624,
+        "t5-base-220m": 222_903_552,
+        "t5-base-220m-glu": 222_903_552,
     }
     for name, parameters in published.items():
         config = configs.load(name)
@@ -122,3 +125,45 @@ def test_a_rate_rises_to_its_peak_and_never_again(schedule: str, warmup: int, st
 def test_a_warm_up_longer_than_the_run_is_refused() -> None:
     with pytest.raises(TrainError, match="leaves nothing of a run of 50 steps"):
         check_schedule(configs.build({"optim": {"warmup_steps": 60, "lr": 1e-3}}).optim, 50)
+
+
+LLAMA = "llama-tiny"
+
+
+def test_keys_of_the_librarys_architectures_are_checked() -> None:
+    at = "the command line: "
+    assert told("model.hiden_size=3", config=LLAMA) == (
+        f"{at}unknown key model.hiden_size | did you mean model.hidden_size?"
+    )
+    assert told("model.n_layer=3", config=LLAMA).endswith("did you mean model.num_hidden_layers?")
+    assert told("model.hidden_size=3", config="t5-small").endswith("did you mean model.d_model?")
+    assert told("model.model_type=lama", config=LLAMA).startswith(f"{at}model.model_type = 'lama' is none that tran")
+    assert "did you mean llama or " in told("model.model_type=lama", config=LLAMA)
+    assert told("model.model_type=gpt2", config=LLAMA).endswith('model.family="gpt2" is the same model, and faster')
+    assert "expected int, got str (value: 'wide')" in told("model.hidden_size=wide", config=LLAMA)
+    assert "The hidden size (33) is not a multiple of the number of attention heads (4)" in told(
+        "model.hidden_size=33", config=LLAMA
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "owner"),
+    [
+        ("vocab_size", "the vocabulary's size comes from the tokenizer"),
+        ("eos_token_id", "special tokens come from the tokenizer"),
+        ("max_position_embeddings", "the context length is data.seq_len"),
+        ("use_cache", "training and sampling set it themselves"),
+    ],
+)
+def test_keys_that_others_own_are_refused_with_the_owner(key: str, owner: str) -> None:
+    assert told(f"model.{key}=3", config=LLAMA) == f"the command line: model.{key} is not set here | {owner}"
+
+
+def test_nested_and_odd_values_read_back_equal(tmp_path: Path) -> None:
+    rope = 'model.rope_parameters={rope_type="linear", factor=2.0, rope_theta=1e4}'
+    for name, override in ((LLAMA, rope), ("mamba2-tiny", "model.time_step_limit=[0.0, inf]")):
+        config = configs.load(name, [override, 'log.trackers=["wandb", "a \\"b\\""]', "model.initializer_range=none"])
+        saved = tmp_path / "config.toml"
+        saved.write_text(configs.to_toml(config))
+        assert configs.load(str(saved)) == config
+        assert configs.to_toml(configs.load(str(saved))) == configs.to_toml(config)

@@ -148,7 +148,8 @@ def test_a_config_with_other_ids_is_refused(folder: Path, key: str) -> None:
         ({"n_head": 0}, "does not give the shape of a model of ours"),
         ({"n_layer": 0}, "gives sizes that no model has"),
         ({"n_embd": "wide"}, "does not give the shape of a model of ours"),
-        ({"model_type": "llama"}, "does not give the shape of a model of ours.*model_type = 'llama'"),
+        ({"model_type": "llama"}, "does not give the shape of a model of ours.*llama has no .*n_embd"),
+        ({"model_type": "gpt7"}, "does not give the shape of a model of ours.*model_type = 'gpt7'"),
     ],
 )
 def test_a_config_of_another_shape_is_refused(folder: Path, change: dict[str, Any], said: str) -> None:
