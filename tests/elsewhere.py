@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ELSEWHERE = """
-import json, sys
+import json, pathlib, sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
@@ -28,6 +28,8 @@ for kind, (folder, given) in json.loads(sys.argv[1]).items():
     made = model.generate(**given, do_sample=False, num_beams=2)
     assert made.shape[1] == model.config.max_position_embeddings or 1 in made, made
     assert tokenizer.bos_token_id == model.generation_config.bos_token_id == 0
+    for path in pathlib.Path(folder).glob("*.py"):
+        path.unlink()  # saving brings the code back
     model.save_pretrained(folder)
     again = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=True)
     with torch.no_grad():
