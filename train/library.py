@@ -191,6 +191,7 @@ class Library(Model):
         with no_init_weights():
             self.inner = (AutoModelForSeq2SeqLM if self.has_encoder else AutoModelForCausalLM).from_config(config)
         self.inner.tie_weights()
+        self.stored = frozenset(self.inner.state_dict())  # asked later, FSDP would take weights apart for it
 
     def named_blocks(self) -> list[tuple[str, nn.Module]]:
         """The layers: what stands in the outermost lists of modules."""
@@ -321,8 +322,7 @@ class Library(Model):
     def tensors(self, parameters: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """All that a folder holds, by the library's names, each once: parameters, and the few buffers it keeps."""
         found = dict(self.named_parameters()) if parameters is None else parameters
-        stored = self.inner.state_dict().keys()
-        buffers = {f"{PREFIX}{name}": b for name, b in self.inner.named_buffers() if name in stored}
+        buffers = {f"{PREFIX}{name}": b for name, b in self.inner.named_buffers() if name in self.stored}
         return {name.removeprefix(PREFIX): t for name, t in {**found, **buffers}.items()}
 
     def weights(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.forked import done, train
+from tests.jobs import together
 from tests.toy import log, losses, weights
 from train.export import read_model
 from train.generate import Sampling, generate
@@ -23,13 +24,16 @@ TOY += ["optim.warmup_steps=0", "log.log_every=1", "log.eval_every=3", "log.samp
 TOY += ["log.n_samples=2"]
 
 
+def settings(model_type: str) -> list[str]:
+    keys = [f"model.{setting}" for setting in SHAPES[model_type].split()]
+    return ["--config", "tiny", "model.family=transformers", f"model.model_type={model_type}", *keys, *TOY]
+
+
 @pytest.mark.parametrize("model_type", SHAPES)
 def test_it_trains_stops_goes_on_to_the_same_bytes_and_samples(workspace: Path, model_type: str) -> None:
     from transformers import AutoModelForCausalLM
 
-    keys = [f"model.{setting}" for setting in SHAPES[model_type].split()]
-    made = ["--workspace", str(workspace), "--config", "tiny", "model.family=transformers"]
-    made += [f"model.model_type={model_type}", *keys, *TOY]
+    made = ["--workspace", str(workspace), *settings(model_type)]
     said = workspace / "said"
     assert done(train, [*made, "log.name=alone"], said) == 0, said.read_text()
     assert ("document packing" in said.read_text()) == (model_type == "mamba2")
@@ -54,3 +58,17 @@ def test_it_trains_stops_goes_on_to_the_same_bytes_and_samples(workspace: Path, 
         theirs = loaded(tokens).logits[:, -1]
         assert torch.allclose(model.read(tokens, model.start(1, 12)), theirs, atol=1e-5)
     assert json.loads((folder / "config.json").read_text())["model_type"] == model_type
+
+
+def test_shards_of_it_learn_what_the_whole_learns(workspace: Path) -> None:
+    quick = [*settings("llama"), "model.tie_word_embeddings=true", "optim.name=adamw", "train.precision=fp32"]
+    said = together(workspace, *quick, "log.name=shared", file="fsdp2")
+    assert "weights shared out among 2 processes" in said
+    assert done(train, ["--workspace", str(workspace), *quick, "log.name=alone"], workspace / "said") == 0
+    for (step, loss), (same_step, expected) in zip(
+        losses(workspace, "shared"), losses(workspace, "alone"), strict=True
+    ):
+        assert step == same_step
+        assert loss == pytest.approx(expected, rel=1e-4)
+    both = [read_model(workspace / "runs" / name / "model")[0].weights() for name in ("shared", "alone")]
+    assert all(torch.allclose(tensor, both[1][name], atol=1e-4) for name, tensor in both[0].items())
