@@ -89,7 +89,7 @@ def list_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{row['n_layer']}x{row['n_head']}x{row['n_embd']}",
             brief(row["parameters_published"]),
             brief(row["parameters"]),
-            ("" if row["memory_has_activations"] else "> ") + f"{brief(row['memory_bytes'])}B",
+            ("" if row["memory_has_activations"] else ">") + f"{brief(row['memory_bytes'])}B",
             brief(row["flops_per_token"]),
         ]
         for row in rows

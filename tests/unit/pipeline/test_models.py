@@ -44,7 +44,7 @@ def test_every_config_has_a_line_that_fits_a_terminal(with_tokenizer: Path) -> N
     assert set(configs.names()) < table.keys()
     assert table["config"] == "family shape published ours memory FLOPs"
     assert table["gpt2-125m"] == "gpt2 12x12x768 124 M 86.1 M 6.2 GB 625 M"
-    assert table["t5-base-220m"].startswith("t5 24x12x768 223 M 199 M > 3.2 GB ")
+    assert table["t5-base-220m"].startswith("t5 24x12x768 223 M 199 M >3.2 GB ")
 
 
 def test_programs_get_an_object_a_config(tmp_path: Path, with_tokenizer: Path) -> None:
