@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
-from train import run, step
+from train import folder, run, step
 
 
 def main() -> None:
@@ -47,6 +48,9 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         if kind == "kill" and is_here:
             os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "sleep" and is_here:
+            print("asleep", file=sys.stderr, flush=True)
+            time.sleep(60)
         if kind == "leave" and is_here:
             os._exit(0)
         if kind == "raise" and is_here:
@@ -64,6 +68,12 @@ def main() -> None:
             return nats * float("nan")
         return nats
 
+    if kind == "no-folder" and os.environ.get("RANK", "0") == "0":
+
+        def refuse(*arguments: Any) -> None:
+            raise PermissionError(13, "Permission denied", "a-folder-of-runs")
+
+        vars(folder).update(start=refuse)
     if kind == "teardown":
         atexit.register(print, "Python is torn down", flush=True)
     vars(step).update(accumulate=accumulate, micro_step=micro_step)

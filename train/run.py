@@ -11,6 +11,7 @@ import errno
 import faulthandler
 import os
 import signal
+import time
 from types import FrameType
 
 import click
@@ -18,24 +19,30 @@ import click
 from train.errors import TrainError
 from train.log import printable
 
+TWICE_S = 1.0  # a launcher passes on what the terminal has sent already: a signal within this time is the same one
+
 
 class Stop:
-    """Whether SIGTERM or SIGINT came. Before the loop it ends the program; within, the loop saves and leaves."""
+    """Whether SIGTERM, SIGINT or SIGUSR1 came. Before the loop it ends the program; within, the loop saves and leaves.
+
+    A second one ends the program at once. Clusters send SIGUSR1 some time before they take a machine away.
+    """
 
     def __init__(self) -> None:
-        self.came = False
+        self.came_at: float | None = None
         self.is_training = False
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._handle)
 
     def __call__(self) -> bool:
         """Whether it came."""
-        return self.came
+        return self.came_at is not None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.came or not self.is_training:
+        now = time.monotonic()
+        if not self.is_training or (self.came_at is not None and now - self.came_at > TWICE_S):
             raise KeyboardInterrupt
-        self.came = True
+        self.came_at = self.came_at or now
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -153,6 +153,12 @@ def test_processes_that_are_done_leave_without_tearing_python_down(workspace: Pa
     assert "torn down" not in said
 
 
+def test_what_fails_on_the_main_process_alone_ends_all(workspace: Path) -> None:
+    code, said, seconds = faulty(workspace, "no-folder@0:0", *EXACT)
+    assert (code, seconds < 60) == (1, True), said
+    assert said.count("error: a-folder-of-runs: Permission denied") == 1
+
+
 def test_one_rank_that_is_never_finite_ends_the_job_by_name(workspace: Path) -> None:
     code, said, _ = faulty(workspace, "nan-forever@1:5", *EXACT, "log.save_every=1")
     assert code == 1

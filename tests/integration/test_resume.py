@@ -152,6 +152,25 @@ def test_a_shard_cut_short_while_it_is_read_is_told(workspace: Path) -> None:
     assert 'hint: run "phon pack" again' in said.read_text()
 
 
+def test_of_eight_that_start_at_once_one_trains(workspace: Path) -> None:
+    settings = [*SETTINGS, "train.max_steps=100000", "log.eval_every=0"]
+    said = [workspace / f"said-{i}" for i in range(8)]
+    started = [fork(train, ["--workspace", str(workspace), *settings], one) for one in said]
+    end = time.monotonic() + 120
+    while sum(process.is_alive() for process in started) > 1 or steps_logged(workspace) < 1:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    (winner,) = [process for process in started if process.is_alive()]
+    for process, one in zip(started, said, strict=True):
+        if process is not winner:
+            assert process.exitcode == 1
+            assert f"error: another process (pid {winner.pid}) is writing to" in one.read_text()
+    assert winner.pid
+    os.kill(winner.pid, signal.SIGTERM)
+    winner.join(60)
+    assert winner.exitcode == 5
+
+
 def test_the_times_of_files_decide_nothing(workspace: Path) -> None:
     expected = finished(another(workspace), *SETTINGS)
     draw = random.Random(0)

@@ -83,7 +83,7 @@ def test_a_run_killed_three_times_ends_in_the_same_bytes(workspace: Path, left_a
     assert validations(workspace) == validations(left_alone), moments
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_run_asked_to_stop_saves_says_so_and_goes_on(workspace: Path, left_alone: Path, number: int) -> None:
     process = start(workspace, *TOY)
     wait_for(lambda: steps_logged(workspace) >= 3, process)
@@ -94,6 +94,25 @@ def test_a_run_asked_to_stop_saves_says_so_and_goes_on(workspace: Path, left_alo
     assert b"hint: run the same command again to go on" in said
     assert not (workspace / "runs" / "tiny" / "model").exists()
     assert "resumed at step" in trained(workspace, *TOY)
+    assert weights(workspace) == weights(left_alone)
+
+
+def test_a_second_signal_ends_it_at_once_and_one_passed_on_is_the_same(workspace: Path, left_alone: Path) -> None:
+    script = [sys.executable, str(ROOT / "tests" / "faults.py"), "sleep@0:5", "--", *command(workspace, *TOY)[2:]]
+    process = subprocess.Popen(script, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    assert process.stderr
+    assert "asleep\n" in iter(process.stderr.readline, "")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # as a launcher does after Ctrl-C
+    time.sleep(1.2)
+    assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    said = process.stderr.read()
+    assert (process.wait(30), time.monotonic() - began < 20) == (5, True), said
+    process.stderr.close()
+    assert "error: interrupted" in said
+    trained(workspace, *TOY)
     assert weights(workspace) == weights(left_alone)
 
 
