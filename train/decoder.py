@@ -53,6 +53,11 @@ class Shape:
         return self.options.n_layer + self.options.n_encoder_layer
 
     @property
+    def has_encoder(self) -> bool:
+        """Whether it reads a source beside its tokens."""
+        return self.options.n_encoder_layer > 0
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
         return self.options.n_embd
