@@ -33,6 +33,10 @@ class Block(NamedTuple):
         """What there is to convert."""
         return [original.document.text for original in self.originals]
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """The same of pairs: each source and its target."""
+        return [(original.document.given or "", original.document.text) for original in self.originals]
+
 
 class Converted(NamedTuple):
     """A block in the notation."""
@@ -41,6 +45,7 @@ class Converted(NamedTuple):
     words: int  # of the documents that have a text
     oov: Counter[str]
     left_out: Counter[str]
+    given: Sequence[str] = ()  # sources, where the documents are pairs
 
 
 def plan(documents: Iterable[Document], folder: Path, work: str) -> Iterator[Block]:
@@ -88,6 +93,7 @@ class Draft:
 
     originals: list[Original] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
     words: int = 0
     oov: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -95,10 +101,11 @@ class Draft:
 
     def add(self, block: Block, result: Converted) -> None:
         """Take in one block; documents that became nothing are dropped."""
-        for original, text in zip(block.originals, result.texts, strict=True):
+        for at, (original, text) in enumerate(zip(block.originals, result.texts, strict=True)):
             if text:
                 self.originals.append(original)
                 self.texts.append(text)
+                self.given.extend(result.given[at : at + 1])
             else:
                 self.dropped[NOTHING_LEFT] += 1
         self.words += result.words
@@ -108,7 +115,7 @@ class Draft:
     def write(self, path: Path, *, input: str, work: str, keep_original: bool) -> Record:
         """Write the part, then its record. If nothing was kept, there is a record alone."""
         if self.texts:
-            write_part(path, self.originals, self.texts, keep_original=keep_original)
+            write_part(path, self.originals, self.texts, self.given, keep_original=keep_original)
         else:
             remove(path)
         record = Record(

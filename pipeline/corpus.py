@@ -187,12 +187,16 @@ def _read(source: Source, options: ReadOptions, dropped: Counter[str]) -> Iterat
     if source.kind == "hf":
         rows = hf_records(source.location, options)
         yield from _record_documents(source.name, source.type, rows, options, dropped)
+    elif source.kind == "nltk" and options.source_field:
+        raise _no_pairs(source.location)
     elif source.kind == "nltk":
         for file, text in nltk_texts(source.location):
             type = folder_type(file, options.type_levels)
             yield from _text_documents(f"{source.name}/{file}", type, [text], options, dropped)
     else:
         for entry in _entries(source, options, dropped):
+            if entry.format in (".txt", ".md") and options.source_field:
+                raise _no_pairs(entry.label)
             if entry.format in (".txt", ".md"):
                 chunks = text_chunks(entry, options, dropped)
                 yield from _text_documents(entry.name, entry.type, chunks, options, dropped)
@@ -229,10 +233,13 @@ def _record_documents(
 ) -> Iterator[Document]:
     for number, row in enumerate(rows):
         identity = f"{name}#{number}"
-        text = with_newlines(row.text or "")
+        text, given = with_newlines(row.text or ""), with_newlines(row.given or "")
         type = folder if options.type_field is None else (row.type or "").strip()
         if type and mend(type, options.encoding_errors, dropped, row.place) != type:
             continue  # counted, unless it was an error
+        if options.source_field:
+            yield from _pair(Document(identity, name, type, text, given, row.place), options, dropped)
+            continue
         if options.unit in ("auto", "file"):
             yield from _document(identity, name, type, text, row.place, options, dropped)
             continue
@@ -248,6 +255,19 @@ def _document(
     kept = mend(text, options.encoding_errors, dropped, place)
     if kept is not None:
         yield Document(identity, name, type, kept)
+
+
+def _no_pairs(label: str) -> PipelineError:
+    return PipelineError(
+        f"{label} holds texts, not pairs", hint="a pair is a record of two fields: .jsonl .csv .tsv .parquet"
+    )
+
+
+def _pair(pair: Document, options: ReadOptions, dropped: Counter[str]) -> Iterator[Document]:
+    text = mend(pair.text, options.encoding_errors, dropped, pair.place)
+    given = None if text is None else mend(pair.given or "", options.encoding_errors, dropped, pair.place)
+    if text is not None and given is not None:
+        yield replace(pair, text=text, given=given)
 
 
 def describe_inputs(sources: Sequence[Source]) -> list[dict[str, object]]:

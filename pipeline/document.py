@@ -19,13 +19,16 @@ class Document:
     source: str  # the file's path under the corpus; `archive.zip!member.txt` for a member
     type: str  # "" where there is none
     text: str
+    given: str | None = None  # of a pair: its source; the text is its target
+    place: str = ""  # of a pair: file and line, for messages
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How files become documents."""
 
-    text_field: str = "text"  # of a record
+    text_field: str = "text"  # of a record; of a pair, the target's
+    source_field: str | None = None  # of a pair; None: records are documents
     type_field: str | None = None  # of a record; None: the type is the folder
     type_levels: int = 1  # so many folders make a type, from the first on
     unit: str = "auto"  # one of Unit

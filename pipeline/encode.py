@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.bpe import byte_characters
 from pipeline.pretoken import ORDINARY_MARKS
-from train.contract import Contract
+from train.contract import SOURCE_TOKENIZER, TOKENIZER, Contract
 from train.shards import Integers, Tokens, token_dtype
 
 SLICE_BYTES = 2**23  # of text encoded at once; bounds the memory
@@ -30,16 +30,20 @@ class Encoder:
 
     Args:
         folder: A tokenizer's or a model's, with tokenizer.json and phon.json.
+        sources: Encode the sources of pairs, which may have a tokenizer of their own.
 
     Raises:
         TrainError: one of the two is missing or damaged, or they do not belong together.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sources: bool = False) -> None:
         from tokenizers import Tokenizer  # slow to import
 
         self.contract = Contract.read(folder)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        pairs = self.contract.pairs
+        is_apart = sources and pairs is not None and bool(pairs.tokenizer_sha256)
+        self._offset = pairs.offset if pairs and is_apart else 0
+        self._tokenizer = Tokenizer.from_file(str(folder / (SOURCE_TOKENIZER if is_apart else TOKENIZER)))
         self._tokenizer.encode_special_tokens = True  # not saved in the file: text never becomes a special token
         self.vocab_size = self.contract.vocab_size
         cut = self._tokenizer.pre_tokenizer.pre_tokenize_str
@@ -52,8 +56,7 @@ class Encoder:
             text.encode()
         except UnicodeEncodeError:  # a lone surrogate
             return self.encode_bytes(text.encode("utf-8", "surrogatepass"))
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        return [self._offset + index for index in self._tokenizer.encode(text, add_special_tokens=False).ids]
 
     def encode_bytes(self, data: bytes) -> list[int]:
         """The ids of any bytes: those of the text where they are UTF-8, one id a byte where not."""
@@ -61,7 +64,7 @@ class Encoder:
         text, *rest = NOT_UTF8.split(data.decode("utf-8", "surrogateescape"))
         ids.extend(self.encode(text))
         for bad, text in zip(rest[::2], rest[1::2], strict=True):
-            ids.extend(self._byte_ids[byte] for byte in bad.encode("utf-8", "surrogateescape"))
+            ids.extend(self._offset + self._byte_ids[byte] for byte in bad.encode("utf-8", "surrogateescape"))
             ids.extend(self.encode(text))
         return ids
 
@@ -129,7 +132,7 @@ class Encoder:
             some = learning[at : at + AT_ONCE]
             encodings = self._tokenizer.encode_batch_fast(some, add_special_tokens=False)
             for part, encoding in zip(some, encodings, strict=True):
-                self._remember(part, encoding.ids)
+                self._remember(part, (self._offset + index for index in encoding.ids))
         begins, ids = self._begins, self._ids
         for chunk, (word, marks) in peeled.items():
             first, second = known[word], known[marks]

@@ -1,4 +1,4 @@
-"""Open files → records (.jsonl, .csv, .parquet) or text (.txt, .md)."""
+"""Open files → records (.jsonl, .csv, .tsv, .parquet) or text (.txt, .md)."""
 
 import csv
 import json
@@ -16,11 +16,12 @@ BATCH_ROWS = 256
 
 
 class Record(NamedTuple):
-    """One row: its text (None or empty: it has none), its type if it says, and its place for messages."""
+    """One row: its text (None or empty: it has none), its type if it says, its place for messages, a pair's source."""
 
     text: str | None
     type: str | None
     place: str
+    given: str | None = None
 
 
 def text_chunks(entry: Entry, options: ReadOptions, dropped: Counter[str]) -> Iterator[str]:
@@ -37,7 +38,7 @@ def records(entry: Entry, options: ReadOptions) -> Iterator[Record]:
     """
     if entry.format == ".jsonl":
         return _jsonl(entry, options)
-    if entry.format == ".csv":
+    if entry.format in (".csv", ".tsv"):
         return _csv(entry, options)
     return _parquet(entry, options)
 
@@ -48,29 +49,40 @@ def record_of(row: dict[str, Any], place: str, options: ReadOptions) -> Record:
     Raises:
         PipelineError: the text's field is missing, or is no text.
     """
-    if options.text_field not in row:
-        raise no_field(place, "field", options.text_field, row)
-    text = row[options.text_field]
-    if text is not None and not isinstance(text, str):
-        raise PipelineError(
-            f"{place}: the field {options.text_field!r} is {_kind(text)}, not text",
-            hint="name the field that holds the text with --text-field",
-        )
+    for field in text_fields(options):
+        if field not in row:
+            raise no_field(place, "field", field, row, options)
+        if row[field] is not None and not isinstance(row[field], str):
+            raise PipelineError(
+                f"{place}: the field {field!r} is {_kind(row[field])}, not text",
+                hint=f"name the field that holds the text with {naming(options)}",
+            )
     type = row.get(options.type_field) if options.type_field else None
     if isinstance(type, dict | list):
         raise PipelineError(
             f"{place}: the field {options.type_field!r} is {_kind(type)}, not a name",
             hint="name the field that holds the type with --type-field",
         )
-    return Record(text, None if type is None else str(type), place)
+    given = row[options.source_field] if options.source_field else None
+    return Record(row[options.text_field], None if type is None else str(type), place, given)
 
 
-def no_field(place: str, what: str, field: str, found: Iterable[str]) -> PipelineError:
+def text_fields(options: ReadOptions) -> list[str]:
+    """The fields that hold text: a pair has two."""
+    return list(dict.fromkeys(filter(None, (options.source_field, options.text_field))))
+
+
+def naming(options: ReadOptions) -> str:
+    """The options that name the fields of text."""
+    return "--source-field and --target-field" if options.source_field else "--text-field"
+
+
+def no_field(place: str, what: str, field: str, found: Iterable[str], options: ReadOptions) -> PipelineError:
     """The error for a record without the field asked for, naming those that are there."""
     names = ", ".join(repr(name) for name in list(found)[:20]) or "none"
     return PipelineError(
         f"{place}: no {what} {field!r}; there are {names}",
-        hint="name the one that holds the text with --text-field",
+        hint=f"name the one that holds the text with {naming(options)}",
     )
 
 
@@ -97,7 +109,7 @@ def _jsonl(entry: Entry, options: ReadOptions) -> Iterator[Record]:
         if not isinstance(row, dict):
             raise PipelineError(
                 f"{place}: {_kind(row)} where a JSON object was expected",
-                hint='write each line as {"text": "..."}',
+                hint=f"write each line as {json.dumps(dict.fromkeys(text_fields(options), '...'))}",
             )
         yield record_of(row, place, options)
 
@@ -106,7 +118,9 @@ def _csv(entry: Entry, options: ReadOptions) -> Iterator[Record]:
     # the limit belongs to the process; it is only ever raised, so readers side by side do no harm
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD))
     source = record_lines(decode(entry.stream, entry.label, options), entry.label)
-    rows = csv.reader((line + "\n" for line in source), strict=True)
+    lined = (line + "\n" for line in source)
+    is_tabbed = entry.format == ".tsv"  # there a quote is a character like any other
+    rows = csv.reader(lined, delimiter="\t", quoting=csv.QUOTE_NONE) if is_tabbed else csv.reader(lined, strict=True)
     header: list[str] = []
     number = 0
     try:
@@ -116,14 +130,16 @@ def _csv(entry: Entry, options: ReadOptions) -> Iterator[Record]:
                 continue
             if not header:
                 header = row
-                for field in (options.text_field, options.type_field):
-                    if field is not None and field not in header:
-                        raise no_field(place, "column", field, header)
+                for field in filter(None, (*text_fields(options), options.type_field)):
+                    if field not in header:
+                        raise no_field(place, "column", field, header, options)
                 continue
             if len(row) != len(header):
                 raise PipelineError(
                     f"{place}: {len(row)} fields where the header has {len(header)}",
-                    hint='put fields that hold commas or line ends in quotes: "..."',
+                    hint="a tab stands between fields, and nowhere else"
+                    if is_tabbed
+                    else 'put fields that hold commas or line ends in quotes: "..."',
                 )
             yield record_of(dict(zip(header, row, strict=True)), place, options)
     except csv.Error as error:
@@ -143,19 +159,19 @@ def _parquet(entry: Entry, options: ReadOptions) -> Iterator[Record]:
     with explained(entry.label):
         file = pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True)
     schema = file.schema_arrow
-    for field in (options.text_field, options.type_field):
-        if field is not None and field not in schema.names:
-            raise no_field(entry.label, "column", field, schema.names)
-    text_type = schema.field(options.text_field).type
-    if pa.types.is_dictionary(text_type):
-        text_type = text_type.value_type
+    for field in filter(None, (*text_fields(options), options.type_field)):
+        if field not in schema.names:
+            raise no_field(entry.label, "column", field, schema.names, options)
     textual = (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.null())
-    if text_type not in textual:
-        raise PipelineError(
-            f"{entry.label}: the column {options.text_field!r} is {text_type}, not text",
-            hint="name the column that holds the text with --text-field",
-        )
-    columns = list({options.text_field: 0, **({options.type_field: 0} if options.type_field else {})})
+    for field in text_fields(options):
+        kind = schema.field(field).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if kind not in textual:
+            raise PipelineError(
+                f"{entry.label}: the column {field!r} is {kind}, not text",
+                hint=f"name the column that holds the text with {naming(options)}",
+            )
+    columns = list(dict.fromkeys(filter(None, (*text_fields(options), options.type_field))))
     batches = file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False)
     number = 0
     while True:
@@ -164,14 +180,13 @@ def _parquet(entry: Entry, options: ReadOptions) -> Iterator[Record]:
             if batch is None:
                 return
             # as bytes, since a column that says it is text need not be
-            texts = batch.column(options.text_field).cast(pa.large_binary()).to_pylist()
-            types = batch.column(options.type_field).to_pylist() if options.type_field else [None] * len(texts)
-        for data, type in zip(texts, types, strict=True):
+            texts = {field: batch.column(field).cast(pa.large_binary()).to_pylist() for field in text_fields(options)}
+            types = batch.column(options.type_field).to_pylist() if options.type_field else [None] * len(batch)
+        for at, type in enumerate(types):
             place = f"{entry.label}, row {number}"
             number += 1
-            row = {options.text_field: _decoded(data, place, options)}
-            if options.type_field:
-                row = {options.type_field: type, **row}
+            row: dict[str, Any] = {options.type_field: type} if options.type_field else {}
+            row |= {field: _decoded(of_field[at], place, options) for field, of_field in texts.items()}
             yield record_of(row, place, options)
 
 

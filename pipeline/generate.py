@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +15,7 @@ import click
 
 from pipeline.errors import PipelineError
 from pipeline.options import json_option, workspace_option
+from pipeline.pronounce import open_text, read_lines
 from pipeline.show import printable, progress
 from train.files import write_atomic
 from train.notation import Notation, Problem, load_notation
@@ -49,6 +50,7 @@ class Judged:
     valid: bool
     problems: list[Problem]
     n_tokens: int
+    source: str | None = None  # of a model of pairs: what it is the target of
 
 
 def find_model(workspace: Workspace, run: str | None = None) -> Source:
@@ -129,15 +131,21 @@ def samples(
     type_name: str | None = None,
     prompt: str | None = None,
     prompt_phones: str | None = None,
+    sources: Iterable[str] | None = None,
     batch_size: int | None = None,
 ) -> tuple[str, Iterator[Judged]]:
     """The prompt in the model's notation, and the samples one after the other. All is checked before the first.
 
+    Args:
+        n: How many; of each source, where there are sources.
+        sources: Lines for a model of pairs to write targets for.
+
     Raises:
         PipelineError, TrainError: what `read_prompt`, `read_model` and `generate` refuse.
     """
-    import torch  # takes seconds, as do the two below
+    import torch  # takes seconds, as do those below
 
+    from pipeline.answers import encode_sources, read_sources
     from train.export import read_model
     from train.folder import check_model
     from train.generate import generate
@@ -146,6 +154,8 @@ def samples(
     check_model(source.folder)
     model, contract, tokenizer = read_model(source.folder)
     notation = load_notation(contract.notation)
+    read = None if sources is None else read_sources(sources, contract, "--source")
+    asked = [line for line in read or () for _ in range(n)]
     text = read_prompt(notation, prompt, prompt_phones)
     prompt_ids = tokenizer.encode(text, add_special_tokens=False).ids
     if torch.cuda.is_available():
@@ -153,9 +163,10 @@ def samples(
     made = generate(
         model,
         contract,
-        n=n,
+        n=len(asked) or n,
         types=None if type_name is None else [type_name],
         prompt_ids=prompt_ids,
+        sources=encode_sources(source.folder, asked, contract) if asked else None,
         sampling=sampling,
         seed=seed,
         batch_size=batch_size,
@@ -163,10 +174,11 @@ def samples(
 
     def judged() -> Iterator[Judged]:
         for sample in made:
-            read = sample.text(tokenizer)
-            valid, problems = judge(notation, read, sample.ended)
+            text = sample.text(tokenizer)
+            valid, problems = judge(notation, text, sample.ended)
             n_tokens = len(sample.ids) - len(prompt_ids) + sample.ended
-            yield Judged(sample.index, sample.type, read, sample.ended, valid, problems, n_tokens)
+            given = asked[sample.index] if asked else None
+            yield Judged(sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given)
 
     return text, judged()
 
@@ -215,11 +227,16 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
 @click.command("generate")
 @workspace_option
 @click.option("--run", metavar="NAME|PATH", help="A run's name, or a folder of a run or model; else the newest run.")
-@click.option("--n", default=10, show_default=True, help="How many samples.")
+@click.option(
+    "--source", metavar="FILE", help="Lines to write targets for, with a model of pairs; - for standard input."
+)
+@click.option("--n", type=int, show_default="10; with --source 1 for each line", help="How many samples.")
 @click.option("--type", "type_name", metavar="TYPE", help="Of one type; else each as often as the corpus has it.")
 @click.option("--prompt", metavar="TEXT", help="Ordinary English to go on from; it is converted first.")
 @click.option("--prompt-phones", metavar="TEXT", help="The same, in the model's notation already.")
-@click.option("--temperature", default=0.7, show_default=True, help="0 takes the likeliest token each time.")
+@click.option(
+    "--temperature", type=float, show_default="0.7; with --source 0", help="0 takes the likeliest token each time."
+)
 @click.option("--top-k", type=int, metavar="K", help="Choose among the K likeliest tokens only.")
 @click.option("--top-p", type=float, metavar="P", help="Among the likeliest that together have probability P only.")
 @click.option("--min-p", type=float, metavar="P", help="Among those with P times the likeliest's probability only.")
@@ -231,11 +248,12 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
 def command(
     workspace: Workspace,
     run: str | None,
-    n: int,
+    source: str | None,
+    n: int | None,
     type_name: str | None,
     prompt: str | None,
     prompt_phones: str | None,
-    temperature: float,
+    temperature: float | None,
     top_k: int | None,
     top_p: float | None,
     min_p: float | None,
@@ -247,29 +265,37 @@ def command(
 ) -> None:
     """Print samples of a trained model, the valid ones marked.
 
-    With --json, an object a line.
+    With --json, an object a line. A model of pairs writes a target for each line of --source, and prints it alone.
 
     Example: phon generate --n 3 --temperature 0.7
     """
-    source = find_model(workspace, run)
-    if source.checkpoint:
-        click.echo(f"{source.run} has no finished model yet: sampling its checkpoint {source.checkpoint}", err=True)
+    model = find_model(workspace, run)
+    if model.checkpoint:
+        click.echo(f"{model.run} has no finished model yet: sampling its checkpoint {model.checkpoint}", err=True)
+    n = (10 if source is None else 1) if n is None else n
+    temperature = (0.7 if source is None else 0.0) if temperature is None else temperature
+    lines = None
+    if source is not None:
+        with open_text(source) as stream:
+            lines = list(read_lines(stream, "standard input" if source == "-" else source))
     from train.generate import Sampling  # imports torch
 
     sampling = Sampling(temperature, top_k, top_p, min_p, max_new_tokens)
     text, made = samples(
-        source,
+        model,
         n=n,
         sampling=sampling,
         seed=seed,
         type_name=type_name,
         prompt=prompt,
         prompt_phones=prompt_phones,
+        sources=lines,
         batch_size=batch_size,
     )
+    total = n * len(lines) if lines else n
     settings: dict[str, Any] = {
-        "run": source.run,
-        "checkpoint": source.checkpoint,
+        "run": model.run,
+        "checkpoint": model.checkpoint,
         "seed": seed,
         "temperature": temperature,
         "top_k": top_k,
@@ -288,14 +314,17 @@ def command(
             n_tokens += sample.n_tokens
             if as_json:
                 problems = [problem._asdict() for problem in sample.problems]
-                write(json.dumps({**asdict(sample), "problems": problems, **settings}))
+                record = {**asdict(sample), "problems": problems, **settings}
+                write(json.dumps({key: value for key, value in record.items() if key != "source" or lines}))
+            elif lines:
+                write(printable(sample.text))
             else:
                 write(lay_out(sample, width))
-            tell(f"{sample.index + 1} of {n} samples")
+            tell(f"{sample.index + 1} of {total} samples")
     elapsed_s = time.perf_counter() - started
     where = f", written to {out}" if out else ""
     click.echo(
-        f"{n_valid} valid of {n}, {n_tokens:,} tokens in {elapsed_s:.1f} s ({n_tokens / elapsed_s:,.0f} tokens/s), "
-        f"seed {seed}, run {source.run}{where}",
+        f"{n_valid} valid of {total}, {n_tokens:,} tokens in {elapsed_s:.1f} s ({n_tokens / elapsed_s:,.0f} tokens/s), "
+        f"seed {seed}, run {model.run}{where}",
         err=True,
     )

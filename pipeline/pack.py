@@ -68,6 +68,13 @@ def pack(
             f"the text in {workspace.text} is {_name(spec)}",
             hint='run "phon tokenizer" to train one on this text',
         )
+    pairs = text.options.get("pairs")
+    if pairs != (contract.pairs and {"notation": contract.pairs.notation, "written": contract.pairs.written}):
+        raise PipelineError(
+            f"the tokenizer in {workspace.tokenizer} was trained on {'other ' if pairs else ''}"
+            f"{'pairs' if contract.pairs else 'documents'}, {workspace.text} holds {'pairs' if pairs else 'documents'}",
+            hint='run "phon tokenizer" to train one on this text',
+        )
     folder = workspace.shards
     with lock(folder):
         wanted = Manifest(
@@ -76,7 +83,7 @@ def pack(
                 {"name": name, "size_bytes": path.stat().st_size, "sha256": sha256_file(path)}
                 for name, path in (("text", workspace.text / MANIFEST), ("tokenizer", workspace.tokenizer / MANIFEST))
             ],
-            options={"tokens_per_shard": tokens_per_shard},
+            options={"tokens_per_shard": tokens_per_shard, **({"pairs": True} if pairs else {})},
             versions={name: version(name) for name in ("phon", "pyarrow", "tokenizers")},
         )
         if wanted.is_current(folder):
@@ -132,15 +139,38 @@ def add_openings(
     return packed, whole
 
 
+def interleave(first: tuple[Tokens, Integers], second: tuple[Tokens, Integers]) -> tuple[Tokens, Integers]:
+    """Documents in turn, one of `first` and one of `second`: all of them end to end, and the length of each."""
+    tokens = np.concatenate([first[0], second[0]])
+    lengths = np.concatenate([first[1], second[1]])
+    starts = np.cumsum(lengths) - lengths
+    turns = np.arange(len(lengths)).reshape(2, -1).T.ravel()
+    lengths = lengths[turns]
+    places = np.repeat(starts[turns] - np.cumsum(lengths) + lengths, lengths) + np.arange(len(tokens))
+    return tokens[places], lengths
+
+
+def encode_pairs(
+    of_sources: Encoder, encoder: Encoder, given: Any, texts: Any, types: list[str]
+) -> tuple[Tokens, Integers]:
+    """Each source with its end, and after it its target as a document is: all end to end, and the length of each."""
+    contract = encoder.contract
+    sources = add_openings(*of_sources.encode_batch(given), [""] * len(types), {"": []}, contract.eos)
+    targets = add_openings(*encoder.encode_batch(texts), types, contract.openings, contract.eos)
+    return interleave(sources, targets)
+
+
 def _write(workspace: Workspace, text: Manifest, wanted: Manifest, contract: Contract, report: Report) -> Manifest:
     """Write the shards of both splits; returns the manifest to write last."""
     encoder = Encoder(workspace.tokenizer)
+    of_sources = Encoder(workspace.tokenizer, sources=True) if contract.pairs else None
     separator = word_separator(text.options["notation"])
     folder, size = workspace.shards, contract.vocab_size
     writers = {split: ShardWriter(folder / split, size, wanted.options["tokens_per_shard"]) for split in SPLITS}
     counts: dict[str, defaultdict[str, Counter[str]]] = {split: defaultdict(Counter) for split in SPLITS}
+    given = ["given"] if of_sources else []
     done = 0
-    for split, table in read_splits(workspace, text, ["text", "type", "n_bytes"]):
+    for split, table in read_splits(workspace, text, ["text", "type", "n_bytes", *given]):
         types = table.column("type").to_pylist()
         for name in sorted(set(types) - contract.openings.keys()):
             raise PipelineError(
@@ -151,7 +181,13 @@ def _write(workspace: Workspace, text: Manifest, wanted: Manifest, contract: Con
         ids, lengths = encoder.encode_batch(texts)
         tokens, whole = add_openings(ids, lengths, types, contract.openings, contract.eos)
         n_bytes = table.column("n_bytes").to_numpy()
-        writers[split].add(tokens, whole, n_bytes, types)
+        if of_sources:
+            pairs, both = encode_pairs(of_sources, encoder, table.column("given").combine_chunks(), texts, types)
+            sizes = np.stack([np.zeros_like(n_bytes), n_bytes], 1).ravel()
+            writers[split].add(pairs, both, sizes, [name for name in types for _ in range(2)])
+            whole = both.reshape(-1, 2).sum(1)
+        else:
+            writers[split].add(tokens, whole, n_bytes, types)
         words = pc.add(pc.count_substring(texts, separator), 1).to_numpy()
         for name in set(types):
             of_type = np.array([other == name for other in types])
@@ -197,6 +233,7 @@ def _summary(made: Manifest, workspace: Workspace, started: float, *, up_to_date
     where = "" if found_by_itself else f"{VARIABLE}={shlex.quote(str(workspace.root))} "
     return {
         **made.counts,
+        "pairs": made.options.get("pairs", False),
         "folder": str(workspace.shards),
         "up_to_date": up_to_date,
         "elapsed_s": round(time.monotonic() - started, 3),
@@ -206,9 +243,8 @@ def _summary(made: Manifest, workspace: Workspace, started: float, *, up_to_date
 
 def show_splits(summary: Mapping[str, Any]) -> dict[str, str]:
     """Rows of a table: documents and tokens by split."""
-    rows = {
-        split: f"{summary[split]['documents']:,} documents, {summary[split]['tokens']:,} tokens" for split in SPLITS
-    }
+    what = "pairs" if summary["pairs"] else "documents"
+    rows = {split: f"{summary[split]['documents']:,} {what}, {summary[split]['tokens']:,} tokens" for split in SPLITS}
     if not summary["validation"]["documents"]:
         rows["validation"] = "none: the corpus is one document, and training needs it"
     return rows

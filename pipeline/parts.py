@@ -18,17 +18,21 @@ OOV_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A document to convert, with what is measured on its original text."""
+    """A document to convert, with what is measured on its original text.
+
+    The key of a pair is its source's, so that no source is in training and in validation.
+    """
 
     document: Document
-    n_bytes: int  # in UTF-8
+    n_bytes: int  # in UTF-8; of a pair, its target's
     key: bytes  # SHA-256 of the text
 
     @classmethod
     def measure(cls, document: Document) -> Self:
         """A document with its size and key."""
         data = document.text.encode()
-        return cls(document, len(data), hashlib.sha256(data).digest())
+        key = data if document.given is None else document.given.encode()
+        return cls(document, len(data), hashlib.sha256(key).digest())
 
 
 @dataclass(frozen=True)
@@ -116,11 +120,13 @@ def part_paths(folder: Path) -> list[Path]:
 
 
 def digest_input(originals: Iterable[Original]) -> str:
-    """SHA-256 of documents: their ids, sources, types and texts, in order."""
+    """SHA-256 of documents: their ids, sources, types and texts, in order; of pairs, both texts."""
     digest = hashlib.sha256()
     for original in originals:
         document = original.document
         digest.update(repr((document.id, document.source, document.type)).encode() + original.key)
+        if document.given is not None:
+            digest.update(hashlib.sha256(document.text.encode()).digest())
     return digest.hexdigest()
 
 
@@ -134,8 +140,14 @@ def find_record(path: Path, *, input: str, work: str) -> Record | None:
     return record if path.is_file() and sha256_file(path) == record.sha256 else None
 
 
-def write_part(path: Path, originals: Sequence[Original], texts: Sequence[str], *, keep_original: bool) -> None:
-    """Write documents and their converted texts as one part; the same bytes for the same input."""
+def write_part(
+    path: Path, originals: Sequence[Original], texts: Sequence[str], given: Sequence[str], *, keep_original: bool
+) -> None:
+    """Write documents and their converted texts as one part; the same bytes for the same input.
+
+    Args:
+        given: The converted sources of pairs; none for documents.
+    """
     import pyarrow as pa  # slow to import
     import pyarrow.parquet as pq
 
@@ -149,6 +161,10 @@ def write_part(path: Path, originals: Sequence[Original], texts: Sequence[str], 
         "split_key": pa.array([int.from_bytes(original.key[:8]) for original in originals], pa.uint64()),
         "original": pa.array([document.text if keep_original else None for document in documents], pa.string()),
     }
+    if given:
+        columns["given"] = pa.array(given, pa.string())
+        kept = [document.given if keep_original else None for document in documents]
+        columns["given_original"] = pa.array(kept, pa.string())
     with write_atomic(path) as file:
         pq.write_table(
             pa.table(columns),

@@ -21,6 +21,8 @@ from pipeline.engines import map_ordered
 from pipeline.errors import PipelineError
 from pipeline.notation import build, notation_options
 from pipeline.options import json_option, workspace_option
+from pipeline.pairs import Sides, load_sides, pair_options, read_notation, refuse_others
+from pipeline.pairs import convert as convert_pairs
 from pipeline.parts import Totals, remove_parts_from
 from pipeline.split import choose_split, count_by
 from train.errors import TrainError
@@ -38,6 +40,7 @@ def prepare(
     workspace: Workspace,
     *,
     notation: Notation,
+    sides: Sides | None = None,
     options: ReadOptions = DEFAULTS,
     validation: float = 0.05,
     keep_original: bool = True,
@@ -52,6 +55,7 @@ def prepare(
         corpora: Files, folders, addresses, or "-".
         workspace: Where to write.
         notation: What to convert to.
+        sides: What to convert pairs to, of which `notation` is that of the targets; None for documents.
         options: How files become documents.
         validation: Share of the documents to hold out, between 0 and 1.
         keep_original: Whether to store the original text beside the converted one.
@@ -71,6 +75,8 @@ def prepare(
         raise PipelineError(
             f"validation = {validation:g} is not a share between 0 and 1", hint="try --validation 0.05", exit_code=2
         )
+    if sides and options.unit != DEFAULTS.unit:
+        raise PipelineError("--unit means nothing for pairs", hint="a pair is one record: leave it out", exit_code=2)
     started = time.monotonic()
     outputs = (workspace.text, workspace.tokenizer, workspace.shards, workspace.runs)
     # "phon prepare ." is for what lies there, not for what we made of it
@@ -79,16 +85,19 @@ def prepare(
     with lock(folder):
         remove_asides(folder)
         spec = describe(notation)
+        pairing = {"notation": describe(sides.source), "written": list(sides.written)} if sides else None
+        versions = {one.name: one.version for one in ((sides.source, notation) if sides else (notation,))}
         wanted = Manifest(
             stage="prepare",
             inputs=describe_inputs(found),
             options={
                 "notation": spec,
+                **({"pairs": pairing} if pairing else {}),
                 "read": asdict(options),
                 "validation": validation,
                 "keep_original": keep_original,
             },
-            versions={"phon": version("phon"), "pyarrow": version("pyarrow"), notation.name: notation.version},
+            versions={"phon": version("phon"), "pyarrow": version("pyarrow"), **versions},
         )
         there = read_manifest(folder)
         is_known = all(input["sha256"] for input in wanted.inputs)  # standard input must be read to be known
@@ -103,12 +112,23 @@ def prepare(
 
         totals = Totals()
         inputs: list[str] = []  # a digest of the documents of each part
-        work = digest({"notation": spec, "keep_original": keep_original, "versions": wanted.versions})
-        blocks = plan(read_documents(found, options, totals.dropped), folder, work)
-        make = functools.partial(load_notation, spec)
-        with contextlib.closing(
-            map_ordered(convert, blocks, task=Block.texts, make=make, workers=workers)
-        ) as converted:
+        work = digest({"notation": spec, "pairs": pairing, "keep_original": keep_original, "versions": wanted.versions})
+        documents = read_documents(found, options, totals.dropped)
+        blocks = plan(sides.checked(documents) if sides else documents, folder, work)
+        converting: Any = (
+            map_ordered(
+                convert_pairs,
+                blocks,
+                task=Block.pairs,
+                make=functools.partial(load_sides, pairing, spec),
+                workers=workers,
+            )
+            if pairing
+            else map_ordered(
+                convert, blocks, task=Block.texts, make=functools.partial(load_notation, spec), workers=workers
+            )
+        )
+        with contextlib.closing(converting) as converted:
             for record in write_parts(
                 watched(converted, report), folder, work=work, keep_original=keep_original, before_change=unfinish
             ):
@@ -155,6 +175,7 @@ def summary(made: Manifest, workspace: Workspace, started: float, *, up_to_date:
     return {
         **made.counts,
         "notation": made.options["notation"],
+        "pairs": made.options.get("pairs"),
         "folder": str(workspace.text),
         "up_to_date": up_to_date,
         "elapsed_s": round(elapsed_s, 3),
@@ -171,30 +192,37 @@ def show_summary(done: Mapping[str, Any]) -> None:
         share = 100 * done["oov"] / done["words"]
         commonest = ", ".join(f"{word} {count:,}" for word, count in done["oov_top"])
         oov = f"{done['oov']:,} ({share:.1f} % of all; {done['oov_distinct']:,} distinct): {commonest}"
-    options = [f"{name} {value}" for name, value in done["notation"]["options"].items()]
+    what = "pairs" if done["pairs"] else "documents"
     types = show.counted(done["documents_by_type"]) if any(done["documents_by_type"]) else ""
     written = done["bytes_out"] / done["bytes_in"]
     seconds = f"{done['elapsed_s']:.1f}" + ("" if done["up_to_date"] else f", {done['mb_per_s']:.2f} MB/s")
     show.table(
         f"{done['folder']}: {'up to date' if done['up_to_date'] else 'written'}",
         {
-            "notation": ", ".join([done["notation"]["name"], *options]),
-            "documents": f"{done['documents']:,}: {splits['train']:,} train, {splits['validation']:,} validation",
+            "sources": said_of(done["pairs"]["notation"]) if done["pairs"] else "",
+            "targets" if done["pairs"] else "notation": said_of(done["notation"]),
+            what: f"{done['documents']:,}: {splits['train']:,} train, {splits['validation']:,} validation",
             "types": types,
             "words": f"{done['words']:,}",
             "text": f"{show.megabytes(done['bytes_in'])} in, {show.megabytes(done['bytes_out'])} out ({written:.2f} ×)",
             "not in the lexicon": oov,
             "left out of texts": show.counted(done["left_out"]),
-            "documents dropped": show.counted(done["dropped"]),
+            f"{what} dropped": show.counted(done["dropped"]),
             "seconds": seconds,
             "next": done["next"],
         },
     )
 
 
+def said_of(notation: Mapping[str, Any]) -> str:
+    """A notation's spec in words."""
+    return ", ".join([notation["name"], *(f"{name} {value}" for name, value in notation["options"].items())])
+
+
 @click.command("prepare")
 @click.argument("corpora", nargs=-1, metavar="CORPUS...")
 @notation_options
+@pair_options
 @click.option("--text-field", default=DEFAULTS.text_field, show_default=True, help="A record's field with its text.")
 @click.option("--type-field", help="A record's field with its type; otherwise the first folder is the type.")
 @click.option(
@@ -240,15 +268,28 @@ def command(
     workers: int | None,
     workspace: Workspace,
     as_json: bool,
+    pairs: bool,
+    source_field: str,
+    target_field: str,
+    source_notation: str,
+    target_notation: str,
+    written: tuple[str, ...],
     **reading: Any,
 ) -> None:
     """Convert text into data/text, split into training and validation.
 
-    CORPUS is a file or folder of .txt .md .jsonl .csv .parquet (also compressed, .zip or .tar), "-" for standard
-    input, hf://NAME for a Hugging Face data set, or nltk://NAME.
+    CORPUS is a file or folder of .txt .md .jsonl .csv .tsv .parquet (also compressed, .zip or .tar), "-" for standard
+    input, hf://NAME for a Hugging Face data set, or nltk://NAME. With --pairs it is records of a source and a target,
+    each converted to a notation of its own.
 
     Example: phon prepare samples/corpus
     """
+    refuse_others(pairs)
+    sides = None
+    if pairs:
+        reading |= {"text_field": target_field, "source_field": source_field}
+        source = read_notation(source_notation, "--source-notation")
+        sides = Sides(source, read_notation(target_notation, "--target-notation"), tuple(sorted(set(written))))
     # Before numpy is loaded: the workers share the cores, and the arithmetic must not depend on how many there are.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     started = time.monotonic()
@@ -261,7 +302,8 @@ def command(
         done = prepare(
             corpora,
             workspace,
-            notation=build(to, form, stress),
+            notation=sides.target if sides else build(to, form, stress),
+            sides=sides,
             options=ReadOptions(**reading),
             validation=validation,
             keep_original=not no_original,

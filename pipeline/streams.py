@@ -18,7 +18,7 @@ from pipeline.decoding import CHUNK, Readable
 from pipeline.document import ReadOptions
 from pipeline.errors import PipelineError
 
-FORMATS = (".txt", ".md", ".jsonl", ".csv", ".parquet")
+FORMATS = (".txt", ".md", ".jsonl", ".csv", ".tsv", ".parquet")
 CODECS = (".gz", ".bz2", ".xz", ".zst")
 
 FREE_BYTES = 1 << 20  # the ratio is looked at after so many bytes

@@ -15,7 +15,7 @@ from train.average import Average
 from train.choose import Work, divisor
 from train.config import Config
 from train.contract import Contract
-from train.data import Rows, pack_rows
+from train.data import Rows, lay_out
 from train.errors import TrainError
 from train.export import Vocabulary, read_weights, write_model
 from train.files import WEIGHTS, read_tensors
@@ -136,11 +136,13 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     log = Log(run.path, state.logged) if accelerator.is_main_process else None
     display.begin(run.path.name, work.max_steps, read(log.path) if log else ())
     vocabulary = Vocabulary.read(plan.place.tokenizer)
-    validation = pack_rows(plan.held_out, config.data.packing, plan.shape.seq_len)
+    validation = lay_out(plan.held_out, config.data, plan.shape.seq_len, plan.contract, config.train.seed)
+    held_out = Rows(plan.held_out, validation, plan.contract.pad) if validation.n_rows else None
+    rows = Rows(plan.shards, work.packing, plan.contract.pad)
     training = Training(
         work=work,
-        rows=Rows(plan.shards, work.packing, plan.contract.pad),
-        validation=Rows(plan.held_out, validation, plan.contract.pad) if validation.n_rows else None,
+        rows=rows,
+        validation=held_out,
         accelerator=accelerator,
         model=model,
         forward=zero.engine if zero else model,
@@ -152,7 +154,12 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         checkpoints=run.checkpoints,
         write_model=lambda folder, weights: write_model(folder, plan.shape, weights, vocabulary),
         sample=previewer(
-            plan.contract, plan.place.tokenizer, n=config.log.n_samples, seed=config.train.seed, say=display.say
+            plan.contract,
+            plan.place.tokenizer,
+            n=config.log.n_samples,
+            seed=config.train.seed,
+            say=display.say,
+            rows=held_out or rows,
         ),
         log=log,
         display=display,
@@ -174,6 +181,8 @@ def compiles(plan: Plan, accelerator: Any) -> tuple[bool, str]:
     work = plan.work
     if plan.zero_stage:
         return False, "compile: no, not with DeepSpeed"
+    if work.packing.is_ragged:
+        return False, "compile: no, sources and targets come in many lengths, and each would be compiled anew"
     flops = plan.shape.flops_per_token * work.rows_per_step * plan.shape.seq_len * work.max_steps
     expected_s = device.estimate_s(flops / accelerator.num_processes, accelerator.device, plan.precision)
     return device.decide_compile(plan.config.train, expected_s)

@@ -7,18 +7,22 @@ import numpy as np
 
 from train import laws
 from train.config import Config
-from train.data import Schedule, pack_rows
+from train.contract import Contract
+from train.data import Schedule, lay_out
 from train.errors import TrainError
 from train.families import shape_of
 from train.model import Shape
-from train.packing import Packing, best_fit
+from train.packing import Layout, best_fit
+from train.pairs import choose_length
 from train.shards import Shards
+from train.spans import BESIDE
 
 LADDER = ("tiny", "small", "gpt2-52m", "gpt2-83m", "gpt2-125m")  # sizes to choose from by themselves
 WEIGHTS_PER_TOKEN = 6  # most weights, embeddings aside, for each training token
 LONGEST_ROW = 1024
 HELD_WHOLE = 0.995  # of the documents, by the row length that phon chooses
 MICRO_TOKENS = {False: 4096, True: 32768}  # by whether on a GPU: more tokens a micro-step gain no speed
+LEAST_SORTED = 8  # micro-steps of rows in order of length; measured on words: 27 % padding, 54 % with one
 TRIED = 200_000  # documents that lengths are tried on
 
 
@@ -63,12 +67,23 @@ def choose_seq_len(lengths: np.ndarray, n_embd: int, *, shared: bool = True) -> 
     return min(range(least, LONGEST_ROW + 1, 64), key=cost)
 
 
+def row_length(config: Config, train: Shards, n_embd: int, *, pairs: bool) -> int:
+    """The length of rows that a config asks for, or that suits the corpus."""
+    if config.data.seq_len != "auto":
+        return config.data.seq_len
+    if pairs:
+        return choose_length(train.lengths)
+    if config.data.objective == "spans":
+        return min(LONGEST_ROW, choose_length(np.repeat(train.lengths, 2)) + BESIDE)
+    return choose_seq_len(train.lengths, n_embd, shared=config.data.packing != "document")
+
+
 @dataclass(frozen=True)
 class Work:
     """What a run does, worked out: every process comes to the same."""
 
     config: Config  # resolved: nothing is "auto" that this module chooses
-    packing: Packing
+    packing: Layout
     schedule: Schedule
     micro_batch: int
     rows_per_step: int
@@ -76,18 +91,33 @@ class Work:
     notes: tuple[str, ...]  # what was chosen, and why
 
 
-def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_gpu: bool = False) -> Work:
+def work_out(
+    config: Config,
+    train: Shards,
+    vocab_size: int,
+    *,
+    world: int,
+    on_gpu: bool = False,
+    contract: Contract | None = None,
+) -> Work:
     """Rows, batches, steps and the optimizer's settings of a run.
 
+    Args:
+        contract: The tokenizer's; None stands for one of plain documents.
+
     Raises:
-        TrainError: the batch cannot be shared out among the processes.
+        TrainError: the model does not suit the corpus, or the batch cannot be shared out among the processes.
     """
-    seq_len, kind, first = config.data.seq_len, config.data.packing, shape_of(config, vocab_size, LONGEST_ROW)
-    if kind == "best-fit" and not first.shares_rows:
-        kind = "document"
-    if seq_len == "auto":
-        seq_len = choose_seq_len(train.lengths, first.n_embd, shared=kind != "document")
-    packing = pack_rows(train, kind, seq_len)
+    pairs = contract is not None and contract.pairs is not None
+    first = shape_of(config, vocab_size, LONGEST_ROW)
+    check_suits(first, config, pairs=pairs)
+    is_apart = config.data.packing == "best-fit" and not first.shares_rows and not first.has_encoder
+    if is_apart:
+        config = config.with_values({"data.packing": "document"})
+    seq_len = row_length(config, train, first.n_embd, pairs=pairs)
+    packing = lay_out(train, config.data, seq_len, contract, config.train.seed)
+    if pairs and not packing.n_rows:
+        raise TrainError(f"no pair fits data.seq_len = {seq_len}", hint="pass data.seq_len=auto")
     shape = shape_of(config, vocab_size, seq_len)
     chosen: dict[str, laws.Rule] = {}
     steps, epochs = config.train.max_steps, config.train.epochs
@@ -99,8 +129,11 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_g
         batch = rule.value
     limit = config.train.micro_batch
     if limit == "auto":
-        limit = 2 ** int(math.log2(max(1, MICRO_TOKENS[on_gpu] // seq_len)))
-    micro_batch, rows_per_step = share_out(float(batch), seq_len, limit, world)
+        most = max(1, MICRO_TOKENS[on_gpu] // packing.row_tokens)
+        if packing.is_ragged:  # several micro-steps, so that each holds rows of about one length
+            most = max(1, min(most, int(batch) // (packing.row_tokens * LEAST_SORTED)))
+        limit = 2 ** int(math.log2(most))
+    micro_batch, rows_per_step = share_out(float(batch), packing.row_tokens, limit, world)
     schedule = Schedule(packing, rows_per_step=rows_per_step, seed=config.train.seed)
     max_steps = steps or max(1, math.ceil((epochs or 1) * packing.n_rows / rows_per_step))
     passes = schedule.epoch(max_steps)
@@ -119,16 +152,40 @@ def work_out(config: Config, train: Shards, vocab_size: int, *, world: int, on_g
         | ({} if warmup == "auto" else {"optim.warmup_steps": min(warmup, max_steps // 10)})
         | {
             "data.seq_len": seq_len,
-            "data.packing": kind,
-            "train.global_batch": rows_per_step * seq_len,
+            "train.global_batch": rows_per_step * packing.row_tokens,
             "train.max_steps": max_steps,
             "train.epochs": None,
         }
     )
     notes = [f"{key} = {rule.value:g}: {rule.why}" for key, rule in chosen.items()]
-    if kind != config.data.packing:
-        notes.append(f"data.packing = {kind}: in a row with others, this model would carry one document into the next")
+    if is_apart:
+        notes.append("data.packing = document: in a row with others, this model would carry one document into the next")
     return Work(resolved, packing, schedule, micro_batch, rows_per_step, max_steps, tuple(notes))
+
+
+def check_suits(shape: Shape, config: Config, *, pairs: bool) -> None:
+    """Refuse a model that cannot learn from such a corpus.
+
+    Raises:
+        TrainError: pairs, and no encoder to read sources; or an encoder, and nothing for it to read.
+    """
+    if pairs and not shape.has_encoder:
+        raise TrainError(
+            f"the corpus is pairs, and a model of family {config.model.family} as configured has no encoder to read "
+            "their sources",
+            hint="pass --config spell-to-phones, or model.family=decoder model.n_encoder_layer=4",
+        )
+    spans = config.data.objective == "spans"
+    if spans and (pairs or not shape.has_encoder):
+        raise TrainError(
+            "data.objective = spans is for documents and a model with an encoder",
+            hint="pass data.objective=next" if pairs else "pass model.family=decoder model.n_encoder_layer=4",
+        )
+    if shape.has_encoder and not pairs and not spans:
+        raise TrainError(
+            "the model has an encoder, and the corpus has no sources for it to read",
+            hint='prepare pairs ("phon prepare --pairs"), or pass data.objective=spans or model.n_encoder_layer=0',
+        )
 
 
 def share_out(batch: float, seq_len: int, micro_batch: int, world: int) -> tuple[int, int]:

@@ -17,7 +17,6 @@ from torch.utils.checkpoint import checkpoint
 from train.attention import Look
 from train.attention import pieces as pieces_of
 from train.blocks import Block, Frame, norm
-from train.errors import TrainError
 from train.head import cross_entropy
 from train.model import Cache, Model
 from train.options import Options
@@ -51,6 +50,11 @@ class Shape:
     def n_head(self) -> int:
         """Heads of each block."""
         return self.options.n_head
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether it reads a source beside its tokens."""
+        return self.options.n_encoder_layer > 0
 
     @property
     def n_embd(self) -> int:
@@ -217,16 +221,8 @@ class Decoder(Model):
     def forward(
         self, tokens: Tensor, targets: Tensor, positions: Tensor | None = None, source: Tensor | None = None
     ) -> Tensor:
-        """The loss, as `Model.forward` says.
-
-        Raises:
-            TrainError: an encoder has nothing to read.
-        """
-        if self.o.n_encoder_layer and source is None:
-            raise TrainError(
-                "an encoder-decoder reads one text and writes another, and the data has no pairs",
-                hint="take a model that has no encoder: model.n_encoder_layer=0",
-            )
+        """The loss, as `Model.forward` says."""
+        assert (source is not None) == self.shape.has_encoder, "an encoder reads a source, and nothing else does"
         memory, counts = self.encode(source) if source is not None else (None, None)
         places = torch.arange(tokens.shape[1], device=tokens.device)[None] if positions is None else positions
         look = self.look(tokens.device, pieces=None if positions is None else pieces_of(positions))

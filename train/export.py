@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from train import contract as contracts
-from train.contract import BOS, EOS, PAD, Contract, type_token
+from train.contract import BOS, EOS, PAD, SOURCE_TOKENIZER, TOKENIZER, Contract, span_token, type_token
 from train.errors import TrainError
 from train.families import read_shape as shape_of
 from train.files import (
@@ -25,7 +25,7 @@ from train.files import (
 )
 from train.model import Model, Shape
 
-CONFIG, GENERATION, TOKENIZER = "config.json", "generation_config.json", "tokenizer.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 COPIED = (TOKENIZER, "tokenizer_config.json", contracts.NAME)
 TEMPERATURE = 0.7
 RESTORE = "put back the folder as training left it, or take another checkpoint"
@@ -46,7 +46,9 @@ class Vocabulary(NamedTuple):
         Raises:
             TrainError: the folder is damaged.
         """
-        return cls(Contract.read(folder), {name: (folder / name).read_bytes() for name in COPIED})
+        contract = Contract.read(folder)
+        names = [*COPIED, *([SOURCE_TOKENIZER] if contract.pairs and contract.pairs.tokenizer_sha256 else [])]
+        return cls(contract, {name: (folder / name).read_bytes() for name in names})
 
 
 def write_model(folder: Path, shape: Shape, weights: Mapping[str, torch.Tensor], vocabulary: Vocabulary) -> None:
@@ -130,6 +132,7 @@ def read_tokenizer(folder: Path, contract: Contract) -> Tokenizer:
         "eos": tokenizer.token_to_id(EOS),
         "pad": tokenizer.token_to_id(PAD),
         "openings": openings,
+        "sentinels": [tokenizer.token_to_id(span_token(number)) for number in range(len(contract.sentinels))],
     }
     for key, value in expected.items():
         found = getattr(contract, key)

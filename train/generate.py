@@ -18,6 +18,7 @@ from torch import Tensor
 from train.contract import Contract
 from train.errors import TrainError
 from train.model import Model, Shape
+from train.pairs import filled_up
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LEAST_TEMPERATURE = 1e-6  # below it fp32 has no room left between greedy and this
@@ -92,6 +93,7 @@ def generate(
     n: int,
     types: Sequence[str] | None = None,
     prompt_ids: Sequence[int] = (),
+    sources: Sequence[Sequence[int]] | None = None,
     sampling: Sampling | None = None,
     seed: int = 0,
     batch_size: int | None = None,
@@ -101,6 +103,7 @@ def generate(
     Args:
         types: Sample i is of type `types[i % len(types)]`; None draws them as often as the corpus has them.
         prompt_ids: What each goes on from, after its opening.
+        sources: What an encoder reads, each with its end: sample i is of `sources[i % len(sources)]`.
         sampling: The defaults of `Sampling` if None.
         batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
 
@@ -110,6 +113,7 @@ def generate(
     sampling = sampling or Sampling()
     require(n >= 1, "n", n, "it is 1 or more")
     require(seed >= 0, "seed", seed, "it is 0 or more")
+    require_sources(model.shape, sources)
     require(batch_size is None or batch_size >= 1, "batch_size", batch_size, "it is 1 or more")
     names = [types[i % len(types)] for i in range(n)] if types else draw_types(contract, n, seed)
     prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(set(names))}
@@ -122,7 +126,8 @@ def generate(
         for indices in plan:
             rows = [prefixes[names[i]] for i in indices]
             uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
-            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms):
+            of = [sources[i % len(sources)] for i in indices] if sources else None
+            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of):
                 i = indices[row]
                 done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
                 while following in done:
@@ -130,6 +135,27 @@ def generate(
                     following += 1
 
     return samples()
+
+
+def require_sources(shape: Shape, sources: Sequence[Sequence[int]] | None) -> None:
+    """Refuse a model without what it reads, or sources that it cannot read.
+
+    Raises:
+        TrainError: there are none for an encoder, or some and no encoder, or one is too long.
+    """
+    if shape.has_encoder != bool(sources):
+        raise TrainError(
+            "this model writes a target for each source, and none is given"
+            if shape.has_encoder
+            else "this model has no encoder to read sources",
+            hint="pass --source FILE, or --source - for standard input" if shape.has_encoder else "leave --source out",
+            exit_code=2,
+        )
+    longest = max(map(len, sources or ()), default=0)
+    if longest > shape.seq_len:
+        raise TrainError(
+            f"a source has {longest} tokens with its end; the model reads {shape.seq_len}", hint="shorten it, or cut it"
+        )
 
 
 def limit(shape: Shape, prefix: Sequence[int], n_prompt: int, wanted: int | None) -> int:
@@ -191,18 +217,24 @@ def read_batch(
     prefixes: Sequence[Sequence[int]],
     sampling: Sampling,
     uniforms: Numbers,
+    sources: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[tuple[int, list[int], bool]]:
     """Go on from `prefixes`, all equally long: row, its new ids without the end, and whether it ended; when it does.
 
     Args:
         uniforms: (B, limit) random numbers, one a token.
+        sources: What an encoder reads, for each row.
     """
     device = model.device
     limit = uniforms.shape[1]
     numbers = torch.from_numpy(uniforms).to(device, exact(device))
     never = torch.tensor(sorted(contract.special_ids() - {contract.eos}), device=device)
     tokens = torch.tensor(prefixes, device=device)  # (B, T)
-    cache = model.start(len(prefixes), tokens.shape[1] + limit - 1)
+    given = None
+    if sources is not None:
+        arrays = filled_up([np.array(ids, np.int64) for ids in sources], contract.pad)
+        given = torch.from_numpy(arrays).to(device)
+    cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU

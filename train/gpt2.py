@@ -50,6 +50,8 @@ class Shape:
     attn_dropout: float = 0.0
     tied: bool = True
 
+    has_encoder = False
+
     @property
     def sizes(self) -> tuple[int, ...]:
         """All numbers that set how large it is."""

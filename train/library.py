@@ -17,9 +17,10 @@ from torch.nn import functional as F
 from train import architecture
 from train.counts import cache_sizes, count, on_meta
 from train.errors import TrainError
-from train.head import IGNORE, cross_entropy
+from train.head import cross_entropy
 from train.model import Cache as AnyCache
 from train.model import Model
+from train.targets import IGNORE
 
 # Told positions that start anew within a row, they keep the pieces apart. Others get one document a row.
 SHARING = frozenset(("gpt_neox", "llama", "mistral", "qwen2", "qwen3"))
@@ -82,6 +83,11 @@ class Shape:
     def said(self) -> str:
         """Its make in a few words."""
         return f"{self.model_type}, {self.n_layer} layers, width {self.n_embd}"
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether it reads a source beside its tokens."""
+        return bool(_made(self).is_encoder_decoder)
 
     @property
     def shares_rows(self) -> bool:
@@ -261,19 +267,10 @@ class Library(Model):
             )
 
     def inputs(self, tokens: Tensor, source: Tensor | None) -> dict[str, Tensor]:
-        """What the library's `forward` takes of our batch.
-
-        Raises:
-            TrainError: an encoder has nothing to read.
-        """
-        if not self.has_encoder:
-            assert source is None, "it has no encoder"
-            return {"input_ids": tokens}
+        """What the library's `forward` takes of our batch."""
         if source is None:
-            raise TrainError(
-                f"{self.shape.model_type} reads one text and writes another, and the data has no pairs",
-                hint="take a model that has no encoder, as model.model_type=llama",
-            )
+            assert not self.has_encoder, "an encoder reads a source"
+            return {"input_ids": tokens}
         counts = (source != self.shape.pad).long()
         return {"input_ids": source, "attention_mask": counts, "decoder_input_ids": tokens}
 

@@ -201,7 +201,7 @@ def draw_samples(t: Training, model: Model) -> list[dict[str, Any]]:
 def evaluate(t: Training, rows: Rows) -> Measure:
     """The loss on all of `rows`, by all processes; the model is not compiled for it."""
 
-    def loss_of(*batch: Tensor) -> Tensor:
+    def loss_of(*batch: Tensor | None) -> Tensor:
         with t.accelerator.autocast():
             summed: Tensor = t.model(*batch)
         return summed

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from train.data import Rows
+from train.packing import Batch
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ def batches(n_rows: int, micro_batch: int, rank: int, world: int) -> Iterator[ra
         yield range(start, min(start + micro_batch, n_rows))
 
 
+def tensors(batch: Batch, device: torch.device) -> list[Tensor | None]:
+    """A batch on a device."""
+    return [None if array is None else torch.from_numpy(array).to(device) for array in batch]
+
+
 def measure(
     loss_of: Callable[..., Tensor],
     rows: Rows,
@@ -78,8 +84,7 @@ def measure(
         for number, ids in enumerate([*mine, *[range(1)] * spare]):
             if stop() and not together:
                 break
-            batch = (torch.from_numpy(a).to(device) for a in rows.read(ids))
-            loss = loss_of(*batch).double().cpu()
+            loss = loss_of(*tensors(rows.read(ids), device)).double().cpu()
             nats += loss if number < len(mine) else 0
     summed = float(total(nats.to(device) if device.type != "mps" else nats.float().to(device)))
-    return Measure(summed, rows.packing.n_predictions, rows.shards.n_bytes)
+    return Measure(summed, rows.packing.n_predictions, rows.n_bytes)

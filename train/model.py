@@ -31,6 +31,11 @@ class Shape(Protocol):
         ...
 
     @property
+    def has_encoder(self) -> bool:
+        """Whether it reads a source beside its tokens."""
+        ...
+
+    @property
     def n_embd(self) -> int:
         """Width of the residual stream."""
         ...

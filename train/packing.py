@@ -6,12 +6,77 @@ where it starts in the stream and how many it holds, so it reads tokens [start, 
 """
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from train.shards import Shards
+from train.targets import IGNORE
+
 Ints = NDArray[np.int64]
+Batch = tuple[Any, ...]  # tokens, targets, positions, source: arrays, or None, that a model's `forward` takes
+
+
+class Layout(Protocol):
+    """Which tokens make which row."""
+
+    @property
+    def seq_len(self) -> int:
+        """The longest row."""
+        ...
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in an epoch."""
+        ...
+
+    @property
+    def n_predictions(self) -> int:
+        """Targets in an epoch."""
+        ...
+
+    @property
+    def row_tokens(self) -> int:
+        """What a row counts as in a batch of so many tokens."""
+        ...
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether rows are of unlike length, so that a step puts them in order."""
+        ...
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a row differs in each epoch: row r of epoch e is then asked for as e * n_rows + r."""
+        ...
+
+    @property
+    def sizes(self) -> Ints:
+        """How large each row is."""
+        ...
+
+    def filled(self) -> Ints:
+        """Predictions in each row."""
+        ...
+
+    def n_bytes(self, shards: Shards) -> int:
+        """UTF-8 bytes of the original texts that an epoch predicts."""
+        ...
+
+    def said(self) -> str:
+        """What the rows are, in a few words."""
+        ...
+
+    def padding_in(self, batches: Iterable[Ints]) -> float:
+        """Share of what is computed that holds nothing, in these batches of rows."""
+        ...
+
+    def read(self, shards: Shards, rows: Sequence[int] | Ints, pad: int) -> Batch:
+        """These rows as arrays, each (len(rows), longest); room that holds nothing is `pad` and `IGNORE`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +99,19 @@ class Packing:
         """Rows in an epoch."""
         return len(self.rows) - 1
 
+    is_ragged = False
+    is_fresh = False
+
+    @property
+    def row_tokens(self) -> int:
+        """All rows are equally long."""
+        return self.seq_len
+
+    @property
+    def sizes(self) -> Ints:
+        """By how much they hold."""
+        return self.filled()
+
     @property
     def is_shared(self) -> bool:
         """Whether any row holds more than one piece."""
@@ -44,6 +122,10 @@ class Packing:
         """Targets in an epoch."""
         return int(self.lengths.sum())
 
+    def padding_in(self, batches: Iterable[Ints]) -> float:
+        """That of all rows, since all are equally long."""
+        return self.padding
+
     @property
     def padding(self) -> float:
         """Share of the rows' room that holds nothing."""
@@ -52,6 +134,35 @@ class Packing:
     def filled(self) -> Ints:
         """Predictions in each row."""
         return np.add.reduceat(self.lengths, self.rows[:-1]) if self.n_rows else np.zeros(0, np.int64)
+
+    def n_bytes(self, shards: Shards) -> int:
+        """All of them."""
+        return shards.n_bytes
+
+    def said(self) -> str:
+        """How many, and how long."""
+        return f"{self.n_rows:,} rows of {self.seq_len}"
+
+    def read(self, shards: Shards, rows: Sequence[int] | Ints, pad: int) -> Batch:
+        """Tokens, targets and, where rows are shared, positions.
+
+        A position counts from the start of its piece, so that a document in any place of a row has the positions that
+        a sample will have.
+        """
+        tokens = np.full((len(rows), self.seq_len), pad, np.int64)
+        targets = np.full((len(rows), self.seq_len), IGNORE, np.int64)
+        positions = np.tile(np.arange(self.seq_len), (len(rows), 1))
+        for i, row in enumerate(rows):
+            at = 0
+            for piece in range(int(self.rows[row]), int(self.rows[row + 1])):
+                start, length = int(self.starts[piece]), int(self.lengths[piece])
+                ids = shards.read(start, start + length + 1)
+                tokens[i, at : at + length] = ids[:-1]
+                targets[i, at : at + length] = ids[1:]
+                positions[i, at:] -= positions[i, at]
+                at += length
+            positions[i, at:] -= positions[i, at:][:1]
+        return (tokens, targets, positions) if self.is_shared else (tokens, targets)
 
 
 def stream(n_tokens: int, seq_len: int) -> Packing:

@@ -35,6 +35,7 @@ SHARED = {
     "zero2": ("gradients and optimizer", "ZeRO-2"),
     "zero3": ("weights", "ZeRO-3"),
 }
+FOR_PAIRS = "spell-to-phones"  # the config where none is given
 INSTALL = 'pip install "phon[deepspeed]"'
 INSTEAD = "launch with configs/accelerate/fsdp2.yaml"
 
@@ -91,7 +92,7 @@ def train_run(request: Request, stop: Stopping) -> None:
         on_main(accelerator, lambda: finish(plan, run, training))
     accelerator.end_training()
     display.say(f"trained {run.path}: model/ is a Hugging Face folder, curve.png the training curve")
-    display.say("next: phon generate --temperature 0.7")
+    display.say("next: phon evaluate" if plan.contract.pairs else "next: phon generate --temperature 0.7")
 
 
 def work_out_plan(request: Request, on: torch.device, *, world: int, checks: bool) -> Plan:
@@ -102,7 +103,7 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
     """
     place = Workspace.find(request.workspace)
     notes = []
-    config, name = named_config(request)
+    config, name = named_config(request, of_pairs=holds_pairs(place))
     manifest = packed(place.shards)
     if checks:
         require(place.tokenizer, stage="tokenizer", command="phon tokenizer", what="tokenizer")
@@ -114,12 +115,15 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
         )
     shards = open_split(place.shards, "train", verify=checks)
     held_out = open_split(place.shards, "validation", verify=checks)
+    if request.config is None and name == FOR_PAIRS:
+        notes.append(f"config: {FOR_PAIRS}, since the corpus is pairs")
     if config is None:
         shapes = {name: shape_of(configs.load(name), contract.vocab_size, 1024) for name in LADDER}
         name, why = choose_config(shards.n_tokens, shapes, on_gpu=on.type == "cuda")
         config = configs.load(name, request.overrides)
         notes.append(why)
-    work = work_out(config, shards, contract.vocab_size, world=world, on_gpu=on.type == "cuda")
+    on_gpu = on.type == "cuda"
+    work = work_out(config, shards, contract.vocab_size, world=world, on_gpu=on_gpu, contract=contract)
     notes.extend(work.notes)
     check_schedule(work.config.optim, work.max_steps)
     precision = device.choose_precision(config.train, on)
@@ -154,7 +158,14 @@ def check_sharing(sharing: str, config: Config, precision: str) -> None:
             )
 
 
-def named_config(request: Request) -> tuple[Config | None, str]:
+def holds_pairs(place: Workspace) -> bool:
+    """Whether the tokenizer there is one of pairs; what is wrong with it is told when it is used."""
+    with contextlib.suppress(TrainError):
+        return Contract.read(place.tokenizer).pairs is not None
+    return False
+
+
+def named_config(request: Request, *, of_pairs: bool) -> tuple[Config | None, str]:
     """The config asked for and the run's name; None to choose one, once the corpus is known."""
     if request.resume not in ("auto", "never"):
         if request.config or request.overrides:
@@ -169,6 +180,8 @@ def named_config(request: Request) -> tuple[Config | None, str]:
         if (path / folder.FACTS).is_file():
             folder.read_facts(path)  # before the config is used
         return configs.load(str(path / folder.CONFIG)), path.name
+    if request.config is None and of_pairs:
+        return configs.load(FOR_PAIRS, request.overrides), FOR_PAIRS
     if request.config is None:
         configs.load("tiny", request.overrides)  # mistakes in the overrides are told before anything slow
         return None, ""
@@ -188,14 +201,16 @@ def describe(plan: Plan, run: Run, accelerator: Any) -> str:
     published = shape_of(plan.config, plan.config.model.published_vocab_size, shape.seq_len, plan.contract)
     what, by = SHARED.get(plan.sharing, ("", ""))
     processes = "one process" if world == 1 else f"each of {world} processes"
+    documents = "" if plan.contract.pairs else f"{shards.n_documents:,} documents, "
+    how = "" if work.packing.is_ragged else f"{plan.config.data.packing} packing, "
     return "\n".join(
         (
             f"run: {run.path}",
             f"model: {shape.said}: {shape.n_parameters:,} "
             f"parameters with our vocabulary of {shape.vocab_size:,}; {published.n_parameters:,} with the published "
             f"{published.vocab_size:,}",
-            f"data: {shards.n_documents:,} documents, {shards.n_tokens:,} tokens in {work.packing.n_rows:,} rows of "
-            f"{shape.seq_len} ({plan.config.data.packing} packing, {100 * work.packing.padding:.1f} % padding)",
+            f"data: {documents}{shards.n_tokens:,} tokens in "
+            f"{work.packing.said()} ({how}{100 * work.schedule.padding(work.micro_batch):.1f} % padding)",
             f"plan: {work.max_steps:,} steps of {work.rows_per_step} rows, {work.schedule.epoch(work.max_steps):.1f} "
             f"epochs; {work.rows_per_step // work.micro_batch // world} micro-steps of {work.micro_batch} rows on "
             f"{processes}",

@@ -15,6 +15,7 @@ from torch import Tensor
 from train.choose import divisor
 from train.config import known
 from train.errors import TrainError
+from train.measure import tensors
 from train.optim import learning_rate
 from train.sharding import add_gradients, whole
 
@@ -121,7 +122,7 @@ def lanes(t: "Training", n: int) -> Sequence[range]:
 
 def micro_step(t: "Training", rows: NDArray[np.int64], predictions: int, seed: int) -> Tensor:
     """Forward and backward on some rows: adds to the gradients, returns the loss in nats."""
-    batch = [torch.from_numpy(a).to(t.accelerator.device) for a in t.rows.read(rows)]
+    batch = tensors(t.rows.read(rows), t.accelerator.device)
     torch.manual_seed(seed)
     loss = t.forward(*batch)
     # Shards are averaged over processes as they are summed, so each counts `world` times.
@@ -206,7 +207,7 @@ def fit(t: "Training") -> None:
 
     The optimizer's state is not there yet, so room as large is held while trying.
     """
-    fullest = np.argsort(-t.work.schedule.filled, kind="stable")
+    fullest = np.argsort(-t.work.packing.sizes, kind="stable")
     while True:
         has_room, reserve = True, list[Tensor]()
         try:

@@ -74,7 +74,7 @@ def test_orca_learns_resumes_samples_and_loads_in_transformers(
 def test_an_encoder_without_pairs_is_refused(prepared: Path, tmp_path: Path) -> None:
     trained(prepared, tmp_path, "--config", "structured-22l-pairs", *SMALL, "model.n_encoder_layer=1", code=1)
     said = (tmp_path / "said").read_text()
-    assert "reads one text and writes another, and the data has no pairs" in said
+    assert "the model has an encoder, and the corpus has no sources for it to read" in said
     assert "Traceback" not in said
 
 

@@ -16,8 +16,8 @@ from train.export import Vocabulary, write_model
 from train.files import sha256_file
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape
-from train.head import IGNORE
 from train.notation import Problem
+from train.targets import IGNORE
 
 DOCUMENTS = {"plays": "to be or not to be", "poems": "once upon a midnight dreary"}
 SHAPE = Shape(vocab_size=261, seq_len=32, n_layer=2, n_head=2, n_embd=32, n_inner=64)

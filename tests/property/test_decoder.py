@@ -7,8 +7,8 @@ import torch
 
 from tests.decoders import COVER, VALUES, T, at_once, made, named, source, tokens
 from train.decoder import shape_of
-from train.head import IGNORE
 from train.recall import Memory
+from train.targets import IGNORE
 
 
 def nll(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 from tests.decoders import COVER, T, at_once, made, named, source, tokens
 from train.decoder import Decoder
 from train.files import read_tensors, write_json, write_tensors
-from train.head import IGNORE
+from train.targets import IGNORE
 
 EOS, PAD = 1, 2
 LENGTHS = (5, 2, 4)

@@ -133,7 +133,7 @@ def test_no_corpus_no_file_empty_folder(write: Write, tmp_path: Path) -> None:
     write("c/b.pdf", b"%PDF")
     message, hint = error_of(lambda: find_sources([str(tmp_path / "c")]))
     assert message == f"no readable file in {tmp_path / 'c'}"
-    assert hint.startswith("phon reads .txt .md .jsonl .csv .parquet (each also .gz .bz2 .xz .zst), .zip, .tar")
+    assert hint.startswith("phon reads .txt .md .jsonl .csv .tsv .parquet (each also .gz .bz2 .xz .zst), .zip, .tar")
 
 
 @pytest.mark.parametrize(

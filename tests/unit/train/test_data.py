@@ -10,9 +10,9 @@ from train.config import build, known, load, names
 from train.data import Rows, Schedule, pack_rows
 from train.errors import TrainError
 from train.families import shape_of
-from train.head import IGNORE
 from train.manifest import describe_files
 from train.shards import Shards, ShardWriter
+from train.targets import IGNORE
 
 BOS, EOS, PAD = 0, 1, 2
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from train.attention import Look, attend, pieces
 from train.gpt2 import GPT2, Cache, Shape, hf_config, shape_of
-from train.head import IGNORE
+from train.targets import IGNORE
 
 SHAPE = Shape(vocab_size=101, seq_len=24, n_layer=3, n_head=2, n_embd=16, n_inner=40)
 

@@ -11,8 +11,9 @@ from train import config as configs
 from train.choose import work_out
 from train.errors import TrainError
 from train.families import read_shape, shape_of
-from train.head import IGNORE
 from train.library import PLAIN_HEAD, SHARING, Library, Shape
+from train.packing import Packing
+from train.targets import IGNORE
 
 V, T, PAD = 50, 12, 2
 PLAIN = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -186,12 +187,6 @@ def test_a_model_that_sees_ahead_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         model.initialise(torch.Generator().manual_seed(1))
 
 
-def test_an_encoder_without_a_source_is_told(model: Library) -> None:
-    if model.has_encoder:
-        with pytest.raises(TrainError, match="the data has no pairs"):
-            model(ids(1, 4), ids(1, 4))
-
-
 def test_sizes_are_counted_without_memory() -> None:
     llama = configs.load("llama-tiny", ["model.tie_word_embeddings=false"])
     shape = shape_of(llama, 1000, 256)
@@ -223,5 +218,6 @@ def test_what_carries_a_state_gets_one_document_a_row(name: str, kind: str, per_
     shards: Any = OfOneLength(40, 31)
     work = work_out(configs.load(name, ["data.seq_len=64", "train.global_batch=256"]), shards, 400, world=1)
     assert work.config.data.packing == kind
+    assert isinstance(work.packing, Packing)
     assert (work.packing.n_rows, work.packing.is_shared) == (40 // per_row, per_row > 1)
     assert any("would carry one document into the next" in note for note in work.notes) == (per_row == 1)

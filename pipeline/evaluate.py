@@ -1,0 +1,194 @@
+"""`phon evaluate`: what a model is worth on text that it has not seen."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pipeline import show
+from pipeline.answers import Pair, as_shards, encode_sources, held_out_pairs, read_pairs
+from pipeline.errors import PipelineError
+from pipeline.generate import Source, find_model
+from pipeline.likeness import compare
+from pipeline.options import json_option, workspace_option
+from train.errors import TrainError
+from train.notation import load_notation
+from train.workspace import Workspace
+
+BATCH = 64  # rows whose loss is worked out, and sources that are answered, at a time
+
+
+def evaluate(
+    source: Source,
+    workspace: Workspace,
+    *,
+    files: Sequence[str] = (),
+    fields: tuple[str, str] = ("source", "target"),
+    n: int | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+    report: Any = lambda line: None,
+) -> dict[str, Any]:
+    """Measure a model on the validation split, or a model of pairs on the pairs of `files`.
+
+    Each kind of figure is worked out by a function of its own; which apply follows from the model.
+
+    Args:
+        fields: Of records, for source and target.
+        n: Sources to answer at most; those with the smallest hash, so that they are the same each time.
+
+    Raises:
+        PipelineError, TrainError: there is nothing to measure on, or it is not what the model was trained for.
+    """
+    from train.data import pack_rows  # these load torch
+    from train.export import read_model
+    from train.folder import check_model
+    from train.pairs import pair_rows
+    from train.shards import open_split, packed
+
+    started = time.monotonic()
+    check_model(source.folder)
+    model, contract, tokenizer = read_model(source.folder)
+    if contract.pairs is None:
+        if files:
+            raise PipelineError("--pairs is for models of pairs, and this is none", hint="leave it out", exit_code=2)
+        if packed(workspace.shards).counts["tokenizer_sha256"] != contract.tokenizer_sha256:
+            raise TrainError(
+                f"{workspace.shards} was packed with another tokenizer than the model's",
+                hint="pass --workspace with the shards that it was trained on",
+            )
+        shards = open_split(workspace.shards, "validation")
+        figures = likelihood(model, shards, pack_rows(shards, "best-fit", model.shape.seq_len), contract.pad)
+        return {"run": source.run, **figures, "elapsed_s": round(time.monotonic() - started, 3)}
+    pairs = read_pairs(files, contract, *fields) if files else held_out_pairs(workspace, contract)
+    if not pairs:
+        raise PipelineError(f"no pair of {workspace.text} is held out", hint="pass --pairs with a file")
+    shards = as_shards(pairs, source.folder, contract)
+    rows = pair_rows(shards, model.shape.seq_len)
+    report("measuring the loss")
+    figures = {"pairs": rows.n_rows, "left_out": rows.left_out, **likelihood(model, shards, rows, contract.pad)}
+    figures |= answer(model, contract, tokenizer, source, pairs, n, temperature, seed, report)
+    return {"run": source.run, **figures, "elapsed_s": round(time.monotonic() - started, 3)}
+
+
+def likelihood(model: Any, shards: Any, layout: Any, pad: int) -> dict[str, Any]:
+    """Loss, perplexity and bits a byte of the original text."""
+    from train.data import Rows  # these load torch
+    from train.measure import measure
+
+    if not layout.n_rows:
+        raise PipelineError("nothing is held out that fits the model", hint="run phon prepare on more text")
+    found = measure(model, Rows(shards, layout, pad), micro_batch=BATCH, device=model.device)
+    return {"loss": found.loss, "perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte}
+
+
+def answer(
+    model: Any,
+    contract: Any,
+    tokenizer: Any,
+    source: Source,
+    pairs: Sequence[Pair],
+    n: int | None,
+    temperature: float,
+    seed: int,
+    report: Any,
+) -> dict[str, Any]:
+    """How like the model's targets are to the references. A source with several targets is answered once."""
+    from train.generate import Sampling, generate  # loads torch
+    from train.score import judge
+
+    references: dict[tuple[str, str], list[str]] = {}
+    for pair in pairs:
+        references.setdefault((pair.source, pair.type), []).append(pair.target)
+    asked = sorted(references, key=lambda key: hashlib.sha256(key[0].encode()).digest())[:n]
+    ids = encode_sources(source.folder, [text for text, _ in asked], contract)
+    fits = [at for at, one in enumerate(ids) if len(one) <= model.shape.seq_len]
+    asked = sorted((asked[at] for at in fits), key=lambda key: len(key[0]))  # like lengths share a batch
+    ids = encode_sources(source.folder, [text for text, _ in asked], contract)
+    notation = load_notation(contract.notation)
+    known = sorted(contract.openings)
+    texts, valid = [], 0
+    made = generate(
+        model,
+        contract,
+        n=len(asked),
+        types=[type_name if type_name in contract.openings else known[0] for _, type_name in asked],
+        sources=ids,
+        sampling=Sampling(temperature=temperature),
+        seed=seed,
+        batch_size=BATCH,
+    )
+    for sample in made:
+        texts.append(sample.text(tokenizer))
+        valid += judge(notation, texts[-1], sample.ended)[0]
+        report(f"{len(texts):,} of {len(asked):,} sources")
+    figures = compare(texts, [references[key] for key in asked], notation)
+    return {"sources": len(asked), **figures, "valid": valid / len(asked)}
+
+
+SHOWN = {  # figure -> label and format
+    "pairs": ("pairs", "{:,}"),
+    "left_out": ("too long", "{:,}"),
+    "sources": ("sources answered", "{:,}"),
+    "exact_match": ("exact match", "{:.1%}"),
+    "symbol_error_rate": ("symbol error rate", "{:.1%}"),
+    "chrf": ("chrF2", "{:.1f}"),
+    "valid": ("valid", "{:.1%}"),
+    "loss": ("loss", "{:.4f} nats a token"),
+    "perplexity": ("perplexity", "{:.3f}"),
+    "bits_per_byte": ("bits per byte", "{:.4f}"),
+    "elapsed_s": ("seconds", "{:.1f}"),
+}
+
+
+@click.command("evaluate")
+@workspace_option
+@click.option("--run", metavar="NAME|PATH", help="A run's name, or a folder of a run or model; else the newest run.")
+@click.option("--pairs", "files", multiple=True, metavar="FILE", help="Measure on these pairs, not the held-out ones.")
+@click.option("--source-field", default="source", show_default=True, help="A record's field with its source.")
+@click.option("--target-field", default="target", show_default=True, help="A record's field with its target.")
+@click.option("--n", type=click.IntRange(1), metavar="N", help="Answer N sources at most; else all.")
+@click.option("--temperature", default=0.0, show_default=True, help="Of the answers; 0 takes the likeliest token.")
+@click.option("--seed", default=0, show_default=True, help="Same seed, same answers.")
+@json_option
+def command(
+    workspace: Workspace,
+    run: str | None,
+    files: tuple[str, ...],
+    source_field: str,
+    target_field: str,
+    n: int | None,
+    temperature: float,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure a trained model on held-out text.
+
+    Loss, perplexity and bits per byte; of a model of pairs also how like its answers are to the targets.
+
+    Example: phon evaluate --n 200
+    """
+    source = find_model(workspace, run)
+    if source.checkpoint:
+        click.echo(f"{source.run} has no finished model yet: measuring its checkpoint {source.checkpoint}", err=True)
+    with show.progress() as report:
+        figures = evaluate(
+            source,
+            workspace,
+            files=files,
+            fields=(source_field, target_field),
+            n=n,
+            temperature=temperature,
+            seed=seed,
+            report=report,
+        )
+    if as_json:
+        show.as_json(figures)
+        return
+    on = " ".join(files) or "the validation split"
+    rows = {label: form.format(figures[key]) for key, (label, form) in SHOWN.items() if figures.get(key) is not None}
+    if not figures.get("left_out"):
+        rows.pop("too long", None)
+    show.table(f"{figures['run']} on {on}", rows)
