@@ -213,3 +213,17 @@ def test_documents_with_spans_taken_out_are_learnt_and_resumed(prepared: Path, t
     trained(alone, *settings)
     assert losses(tmp_path) == losses(alone)
     assert losses(alone)[-1][1] < losses(alone)[0][1]
+
+
+def test_the_lexicon_becomes_pairs_and_no_word_is_trained_on_and_held_out(tmp_path: Path, root: Path) -> None:
+    script = [sys.executable, str(root / "scripts" / "lexicon_pairs.py"), str(tmp_path), "--most", "50"]
+    subprocess.run(script, check=True, capture_output=True)
+    words = []
+    for name in ("pairs", "held-out"):
+        lines = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        words.append({line["word"] for line in lines})
+        assert len(words[-1]) == 50
+    assert not words[0] & words[1]
+    fields = ("--source-field", "phones", "--target-field", "word", "--target-notation", "text")
+    written = ("--source-notation", "arpabet", "--written", "source", "--workspace", str(tmp_path))
+    phon("prepare", "--pairs", str(tmp_path / "pairs.jsonl"), *fields, *written)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from pipeline.encode import Encoder
 from pipeline.errors import PipelineError
-from pipeline.pack import add_openings, command, pack
+from pipeline.pack import add_openings, command, interleave, pack
 from pipeline.tokenizer import train_tokenizer
 from tests.unit.pipeline.conftest import Prepared
 from train.errors import TrainError
@@ -226,3 +226,10 @@ def test_the_command_prints_json(prepared: Prepared, phones: Documents) -> None:
     train_tokenizer(workspace)
     result = CliRunner().invoke(command, ["--workspace", str(workspace.root), "--json"])
     assert json.loads(result.stdout)["train"]["documents"] == 54
+
+
+def test_documents_of_two_sides_take_turns() -> None:
+    first = (np.array([1, 2, 3], np.uint16), np.array([2, 1]))
+    second = (np.array([7, 8, 9], np.uint16), np.array([0, 3]))
+    tokens, lengths = interleave(first, second)
+    assert (tokens.tolist(), lengths.tolist()) == ([1, 2, 3, 7, 8, 9], [2, 0, 1, 3])

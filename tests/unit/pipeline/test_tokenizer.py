@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from pipeline.encode import Encoder
 from pipeline.errors import PipelineError
 from pipeline.pretoken import count_chunks, count_pretokens, pattern
-from pipeline.tokenizer import choose_vocab_size, command, train_tokenizer
+from pipeline.tokenizer import choose_vocab_size, command, shared_symbols, train_tokenizer
 from tests.unit.pipeline.conftest import Prepared
 from train.contract import Contract
 from train.errors import TrainError
@@ -249,3 +249,10 @@ def test_the_command_prints_a_table_or_json(prepared: Prepared, compact: dict[st
     assert summary["validation"]["documents"] == 6
     assert summary["next"] == f"PHON_WORKSPACE={workspace.root} accelerate launch train/run.py"
     assert set(summary["fertility"]) == {"prose", "verse"}
+
+
+def test_two_notations_with_symbols_of_their_own_share_no_vocabulary() -> None:
+    assert shared_symbols([], ["A0", "k"]) == shared_symbols(["A0", "k"], ["A0", "k"]) == ["A0", "k"]
+    with pytest.raises(PipelineError, match="symbols of their own, which one vocabulary cannot keep whole") as error:
+        shared_symbols(["AB"], ["BC"])
+    assert error.value.hint == "pass --separate"
