@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main
+from tests.forked import done, train
 from tests.integration.test_docs import blocks
 from tests.jobs import other, together
 from tests.toy import losses, phon, start, steps_logged, trained, validations, wait_for, weights
@@ -99,6 +100,25 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(workspace: Path) -> None
     trained(alone, *PAIRS)
     assert losses(workspace) == losses(alone)
     assert weights(workspace) == weights(alone)
+
+
+def test_t5_trains_stops_goes_on_to_the_same_bytes_and_answers(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = "d_model=16 d_kv=8 d_ff=32 num_layers=1 num_decoder_layers=1 num_heads=2"
+    toy = ["--config", "t5-small", *(f"model.{size}" for size in sizes.split()), "train.epochs=none"]
+    toy += ["train.max_steps=6", "train.global_batch=448", "train.micro_batch=8", "optim.warmup_steps=0"]
+    toy += ["log.log_every=1", "log.eval_every=3", "log.sample_every=6", "log.save_every=2"]
+    made, told = ["--workspace", str(workspace), *toy], workspace / "said"
+    assert done(train, [*made, "log.name=alone"], told) == 0, told.read_text()
+    assert done(train, [*made, "log.name=stopped"], told, None, 4) == 5, told.read_text()
+    assert done(train, [*made, "log.name=stopped"], told) == 0, told.read_text()
+    assert "resumed at step" in told.read_text()
+    assert weights(workspace, "stopped") == weights(workspace, "alone")
+    seen = losses(workspace, "alone")
+    assert losses(workspace, "stopped") == seen and seen[-1][1] < seen[0][1]
+    code, printed, _ = said(capsys, "evaluate", "--run", "alone", "--n", "5", "--workspace", str(workspace), "--json")
+    assert code == 0 and json.loads(printed)["sources"] > 0
 
 
 def test_one_and_two_processes_end_in_the_same_bytes(workspace: Path) -> None:
