@@ -82,6 +82,18 @@ def done(work: Callable[..., object], *arguments: Any) -> int:
     return process.exitcode
 
 
+def train_by_a_mad_clock(arguments: Sequence[str], said: Path) -> None:
+    """Be train/run.py where the time of day jumps by up to a year, back and forth, each time that it is asked for."""
+    import random
+    import time
+
+    draw, honest = random.Random(0), time.time
+    vars(time).update(time=lambda: honest() + draw.uniform(-1, 1) * 365 * 86400)
+    os.environ["TZ"] = "Pacific/Kiritimati"
+    time.tzset()
+    train(arguments, said)
+
+
 def train(arguments: Sequence[str], said: Path, plan: Plan | None = None, stop_at: int | None = None) -> None:
     """Be train/run.py, with standard error in `said`; asked to stop in step `stop_at`, with 0 before any."""
     from train import loop, session, step

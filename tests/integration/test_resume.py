@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.forked import Plan, done, fork, train
+from tests.forked import Plan, done, fork, train, train_by_a_mad_clock
 from tests.toy import TOY, log, losses, phon, steps_logged, validations, weights
 from train.files import ASIDE
 
@@ -180,6 +181,16 @@ def test_the_times_of_files_decide_nothing(workspace: Path) -> None:
             moment = draw.choice([0, 10**9, 4 * 10**9]) + draw.randrange(10**6)
             os.utime(path, (moment, moment))
     assert finished(workspace, *SETTINGS) == expected
+
+
+def test_the_time_of_day_decides_nothing(workspace: Path) -> None:
+    expected = finished(another(workspace), *SETTINGS)
+    stopped(workspace, 5, *SETTINGS)
+    said = workspace / "by-a-mad-clock"
+    assert done(train_by_a_mad_clock, ["--workspace", str(workspace), *SETTINGS], said) == 0, said.read_text()
+    assert finished(workspace, *SETTINGS) == expected
+    left = [int(seconds) for seconds in re.findall(r"(-?\d+) s left", said.read_text())]
+    assert left and 0 <= min(left) <= max(left) < 600
 
 
 def test_a_measurement_that_a_kill_took_back_is_logged_once(workspace: Path) -> None:
