@@ -59,8 +59,14 @@ def evaluate(
                 f"{workspace.shards} was packed with another tokenizer than the model's",
                 hint="pass --workspace with the shards that it was trained on",
             )
+        if model.shape.has_encoder:
+            raise PipelineError(
+                "this model was trained to fill in spans of documents, and predicts no text by itself",
+                hint="its bits per byte of the spans are in its log: phon runs",
+            )
         shards = open_split(workspace.shards, "validation")
-        figures = likelihood(model, shards, pack_rows(shards, "best-fit", model.shape.seq_len), contract.pad)
+        kind = "best-fit" if model.shape.shares_rows else "document"
+        figures = likelihood(model, shards, pack_rows(shards, kind, model.shape.seq_len), contract.pad)
         return {"run": source.run, **figures, "elapsed_s": round(time.monotonic() - started, 3)}
     pairs = read_pairs(files, contract, *fields) if files else held_out_pairs(workspace, contract)
     if not pairs:
@@ -102,11 +108,11 @@ def answer(
     references: dict[tuple[str, str], list[str]] = {}
     for pair in pairs:
         references.setdefault((pair.source, pair.type), []).append(pair.target)
-    asked = sorted(references, key=lambda key: hashlib.sha256(key[0].encode()).digest())[:n]
-    ids = encode_sources(source.folder, [text for text, _ in asked], contract)
-    fits = [at for at, one in enumerate(ids) if len(one) <= model.shape.seq_len]
-    asked = sorted((asked[at] for at in fits), key=lambda key: len(key[0]))  # like lengths share a batch
-    ids = encode_sources(source.folder, [text for text, _ in asked], contract)
+    drawn = sorted(references, key=lambda key: hashlib.sha256(key[0].encode()).digest())[:n]
+    encoded = zip(drawn, encode_sources(source.folder, [text for text, _ in drawn], contract), strict=True)
+    fitting = [(key, ids) for key, ids in encoded if len(ids) <= model.shape.seq_len]
+    fitting.sort(key=lambda one: len(one[0][0]))  # like lengths share a batch
+    asked = [key for key, _ in fitting]
     notation = load_notation(contract.notation)
     known = sorted(contract.openings)
     texts, valid = [], 0
@@ -115,7 +121,7 @@ def answer(
         contract,
         n=len(asked),
         types=[type_name if type_name in contract.openings else known[0] for _, type_name in asked],
-        sources=ids,
+        sources=[ids for _, ids in fitting],
         sampling=Sampling(temperature=temperature),
         seed=seed,
         batch_size=BATCH,

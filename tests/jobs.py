@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.toy import ENVIRONMENT, ROOT, command
+from tests.toy import ENVIRONMENT, ROOT, command, linked
 
 
 def launch(*what: str, n: int = 2, file: str = "", env: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -65,8 +65,7 @@ def faulty(workspace: Path, fault: str, *arguments: str, n: int = 2, file: str =
 
 
 def other(workspace: Path, name: str) -> Path:
-    """A workspace on the same shards."""
+    """A workspace of that name in this one, on the same shards."""
     place = workspace / name
     place.mkdir()
-    (place / "data").symlink_to((workspace / "data").resolve())
-    return place
+    return linked(workspace, place)

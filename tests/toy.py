@@ -52,6 +52,12 @@ def validations(workspace: Path) -> list[tuple[int, float]]:
     return [(record["step"], record["val_loss"]) for record in log(workspace) if "val_loss" in record]
 
 
+def linked(shards: Path, place: Path) -> Path:
+    """The empty folder `place` as a workspace on the same data as `shards`, with no runs yet."""
+    (place / "data").symlink_to((shards / "data").resolve())
+    return place
+
+
 def start(workspace: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command(workspace, *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
@@ -69,3 +75,11 @@ def wait_for(holds: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
 def steps_logged(workspace: Path) -> int:
     path = workspace / "runs" / "tiny" / "log.jsonl"
     return path.read_bytes().count(b'"loss"') if path.is_file() else 0
+
+
+def killed(workspace: Path, *arguments: str, after: int) -> None:
+    """Train until so many steps are logged, then kill the process."""
+    process = start(workspace, *arguments)
+    wait_for(lambda: steps_logged(workspace) >= after, process)
+    process.kill()
+    process.communicate()

@@ -184,7 +184,7 @@ def check_suits(shape: Shape, config: Config, *, pairs: bool) -> None:
     if shape.has_encoder and not pairs and not spans:
         raise TrainError(
             "the model has an encoder, and the corpus has no sources for it to read",
-            hint='prepare pairs ("phon prepare --pairs"), or pass data.objective=spans or model.n_encoder_layer=0',
+            hint='prepare pairs ("phon prepare --pairs"), pass data.objective=spans, or choose another model',
         )
 
 

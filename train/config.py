@@ -124,7 +124,7 @@ class TransformersConfig(ModelConfig):
     model_config = ConfigDict(extra="allow")
 
     family: Literal["transformers"] = "transformers"
-    model_type: str = "llama"
+    model_type: str
 
     if TYPE_CHECKING:
 
@@ -133,8 +133,13 @@ class TransformersConfig(ModelConfig):
     @classmethod
     def keys(cls, values: Mapping[str, Any], source: str) -> tuple[list[str], dict[str, str]]:
         """Those of the architecture, and what the library itself calls some of them elsewhere."""
-        default = cls.model_fields["model_type"].default
-        theirs, aliases = architecture.keys(str(values.get("model_type", default)), source)
+        if values.get("model_type") is None:
+            raise TrainError(
+                f"{source}: model.family = 'transformers' needs model.model_type",
+                hint="as in model.model_type=llama; sizes that are not given are the library's, which are large",
+                exit_code=2,
+            )
+        theirs, aliases = architecture.keys(str(values["model_type"]), source)
         return [*cls.model_fields, *theirs], aliases
 
     @property
@@ -323,8 +328,8 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
     if asked and asked != own:  # the sizes of another family are not this one's
         values = {**values, "model": {}}
     of_model = given.get("model", {})
-    is_typed = "model_type" in of_model
-    known, aliases = family.keys({**values.get("model", {}), **of_model}, "the command line" if is_typed else source)
+    typed = {"family", "model_type"} & of_model.keys()
+    known, aliases = family.keys({**values.get("model", {}), **of_model}, "the command line" if typed else source)
     annotations = {name: field.annotation for name, field in Config.model_fields.items()}
     sections = {name: list(getattr(kind, "model_fields", known)) for name, kind in annotations.items()}
     for section, keys in values.items():
@@ -341,9 +346,10 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
         place = ".".join(str(part) for part in first["loc"][:2])
         if place.startswith("model."):  # there the family comes first
             place = f"model.{first['loc'][2]}"
-        given = first["input"]
+        section, _, key = place.partition(".")
+        where = "the command line" if key in given.get(section, {}) else source or "config"
         raise TrainError(
-            f"{source or 'config'}: {place} = {given!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
+            f"{where}: {place} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
             hint="see the sections in docs/training.md",
         ) from error
 

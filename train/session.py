@@ -25,6 +25,7 @@ from train.folder import Run
 from train.log import LOG, read
 from train.loop import Training, train
 from train.manifest import Manifest, describe_files, require
+from train.model import Shape
 from train.optim import check_schedule
 from train.shards import open_split, packed
 from train.watch import watched
@@ -137,7 +138,24 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
     sharing = sharding.asked()
     if sharing:
         check_sharing(sharing, work.config, precision)
+    else:
+        check_memory(shape, on)
     return Plan(name, work, shape, contract, place, shards, held_out, precision, sharing, facts, tuple(notes))
+
+
+def check_memory(shape: Shape, on: torch.device) -> None:
+    """Refuse a model whose weights alone are too many: each with its gradient and one average takes 12 bytes.
+
+    Raises:
+        TrainError: they are.
+    """
+    has = torch.cuda.get_device_properties(on).total_memory if on.type == "cuda" else environment.memory_bytes()
+    if 12 * shape.n_parameters > has:
+        raise TrainError(
+            f"the model's {shape.n_parameters:,} weights take at least {12 * shape.n_parameters / 2**30:,.0f} GiB to "
+            f"train, and there are {has / 2**30:,.0f}",
+            hint="take a smaller one (phon models lists some), or share it out: docs/many-gpus.md",
+        )
 
 
 def check_sharing(sharing: str, config: Config, precision: str) -> None:

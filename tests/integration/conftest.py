@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.forked import done, train
-from tests.toy import ROOT, TOY, phon, trained
+from tests.toy import ROOT, TOY, linked, phon, trained
 
 
 @pytest.fixture(scope="session")
@@ -22,15 +22,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(prepared: Path, tmp_path: Path) -> Path:
     """The same shards with no runs yet."""
-    (tmp_path / "data").symlink_to(prepared / "data")
-    return tmp_path
+    return linked(prepared, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def left_alone(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose run nobody disturbed."""
-    place = tmp_path_factory.mktemp("alone")
-    (place / "data").symlink_to(prepared / "data")
+    place = linked(prepared, tmp_path_factory.mktemp("alone"))
     trained(place, *TOY)
     return place
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.evaluate import evaluate
+from pipeline.generate import find_model
 from tests.forked import done, train
 from tests.jobs import together
 from tests.toy import log, losses, weights
 from train.export import read_model
 from train.generate import Sampling, generate
+from train.workspace import Workspace
 
 SHAPES = {
     "llama": "hidden_size=32 intermediate_size=64 num_hidden_layers=2 num_attention_heads=2",
@@ -58,6 +61,9 @@ def test_it_trains_stops_goes_on_to_the_same_bytes_and_samples(workspace: Path, 
         theirs = loaded(tokens).logits[:, -1]
         assert torch.allclose(model.read(tokens, model.start(1, 12)), theirs, atol=1e-5)
     assert json.loads((folder / "config.json").read_text())["model_type"] == model_type
+    figures = evaluate(find_model(Workspace(workspace), "alone"), Workspace(workspace))
+    last = [record["val_loss"] for record in log(workspace, "alone") if "val_loss" in record][-1]
+    assert figures["loss"] == pytest.approx(last, rel=0.01)  # in training it was measured in bf16
 
 
 def test_shards_of_it_learn_what_the_whole_learns(workspace: Path) -> None:

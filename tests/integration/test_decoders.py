@@ -10,7 +10,7 @@ import torch
 from pipeline.cli import main
 from tests.elsewhere import logits_without_phon
 from tests.forked import done, train
-from tests.toy import ROOT, losses, phon, weights
+from tests.toy import ROOT, linked, losses, phon, weights
 from train.decoder import Decoder
 from train.export import read_model
 
@@ -38,7 +38,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(prepared: Path, place: Path, *settings: str, code: int = 0, stop_at: int | None = None) -> None:
     place.mkdir(exist_ok=True)
     if not (place / "data").exists():
-        (place / "data").symlink_to(prepared / "data")
+        linked(prepared, place)
     assert done(train, ["--workspace", str(place), *settings], place / "said", None, stop_at) == code, (
         place / "said"
     ).read_text()

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 
 from pipeline.cli import main
 from pipeline.generate import Judged, lay_out, wrap
-from train.contract import BOS, EOS, PAD, Contract, type_token
+from tests.models import make_tokenizer
+from train.contract import Contract
 from train.export import Vocabulary, write_model
-from train.files import sha256_file
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape
 from train.notation import Problem
@@ -21,27 +21,6 @@ from train.targets import IGNORE
 
 DOCUMENTS = {"plays": "to be or not to be", "poems": "once upon a midnight dreary"}
 SHAPE = Shape(vocab_size=261, seq_len=32, n_layer=2, n_head=2, n_embd=32, n_inner=64)
-
-
-def make_tokenizer(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    tokens = [BOS, EOS, PAD, *map(type_token, DOCUMENTS), *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
-    Contract(
-        notation={"name": "text", "version": "1", "options": {}},
-        vocab_size=len(tokens),
-        bos=0,
-        eos=1,
-        pad=2,
-        openings={"plays": [0, 3], "poems": [0, 4]},
-        documents={"plays": 1, "poems": 1},
-        tokenizer_sha256=sha256_file(folder / "tokenizer.json"),
-    ).write(folder)
-    return folder
 
 
 def learn_by_heart(tokenizer_folder: Path) -> GPT2:

@@ -15,7 +15,7 @@ from pipeline.cli import main
 from tests.forked import done, train
 from tests.integration.test_docs import blocks
 from tests.jobs import other, together
-from tests.toy import losses, phon, start, steps_logged, trained, validations, wait_for, weights
+from tests.toy import killed, linked, losses, phon, trained, validations, weights
 
 MODEL = ["model.n_layer=1", "model.n_encoder_layer=1", "model.n_embd=32", "model.n_head=2"]
 PAIRS = ["--config", "spell-to-phones", *MODEL, "train.epochs=none", "train.max_steps=16", "train.global_batch=448"]
@@ -45,15 +45,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(pairs: Path, tmp_path: Path) -> Path:
     """The same shards with no runs yet."""
-    (tmp_path / "data").symlink_to(pairs / "data")
-    return tmp_path
+    return linked(pairs, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def learnt(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a model that was trained to the end."""
-    place = tmp_path_factory.mktemp("learnt")
-    (place / "data").symlink_to(pairs / "data")
+    place = linked(pairs, tmp_path_factory.mktemp("learnt"))
     told = trained(place, *PAIRS, *LEARNS)
     assert "compile: no, sources and targets come in many lengths" in told
     assert "pairs of up to 8 tokens a side" in told and "% padding" in told
@@ -91,10 +89,7 @@ def test_other_pairs_are_measured_too(learnt: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_bytes(workspace: Path) -> None:
-    process = start(workspace, *PAIRS)
-    wait_for(lambda: steps_logged(workspace) >= 9, process)
-    process.kill()
-    process.communicate()
+    killed(workspace, *PAIRS, after=9)
     assert "resumed at step" in trained(workspace, *PAIRS)
     alone = other(workspace, "alone")
     trained(alone, *PAIRS)
@@ -160,7 +155,7 @@ def test_a_model_that_cannot_read_pairs_is_refused(workspace: Path, settings: li
 
 
 def test_an_encoder_without_sources_is_refused(prepared: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").symlink_to(prepared / "data")
+    linked(prepared, tmp_path)
     assert "the corpus has no sources for it to read" in trained(tmp_path, *PAIRS, code=1)
 
 
@@ -218,21 +213,22 @@ def test_the_marked_commands_of_the_guide_run(tmp_path: Path, root: Path) -> Non
     assert done.stdout.count("\n") == 2
 
 
-def test_documents_with_spans_taken_out_are_learnt_and_resumed(prepared: Path, tmp_path: Path) -> None:
+def test_documents_with_spans_taken_out_are_learnt_and_resumed(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(prepared / "data" / "text", tmp_path / "data" / "text")
     settings = [*PAIRS, "data.objective=spans", "data.seq_len=64"]
     phon("tokenizer", "--vocab-size", "384", "--workspace", str(tmp_path))
     assert "the tokenizer reserves none" in trained(tmp_path, *settings, code=1)
     phon("tokenizer", "--vocab-size", "484", "--sentinels", "100", "--workspace", str(tmp_path))
-    process = start(tmp_path, *settings)
-    wait_for(lambda: steps_logged(tmp_path) >= 9, process)
-    process.kill()
-    process.communicate()
+    killed(tmp_path, *settings, after=9)
     assert "15 % taken out in spans" in trained(tmp_path, *settings)
     alone = other(tmp_path, "alone")
     trained(alone, *settings)
     assert losses(tmp_path) == losses(alone)
     assert losses(alone)[-1][1] < losses(alone)[0][1]
+    code, _, error = said(capsys, "evaluate", "--workspace", str(tmp_path))
+    assert code == 1 and error.startswith("error: this model was trained to fill in spans of documents")
 
 
 def test_the_lexicon_becomes_pairs_and_no_word_is_trained_on_and_held_out(tmp_path: Path, root: Path) -> None:

@@ -17,6 +17,7 @@ from tests.toy import (
     ROOT,
     TOY,
     command,
+    killed,
     log,
     losses,
     start,
@@ -44,10 +45,7 @@ def test_one_and_two_processes_end_in_the_same_bytes(workspace: Path) -> None:
 
 def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path) -> None:
     settings = [*EXACT, "train.micro_batch=2"]
-    process = start(workspace, *settings)
-    wait_for(lambda: steps_logged(workspace) >= 6, process)
-    process.kill()
-    process.communicate()
+    killed(workspace, *settings, after=6)
     pair = launch(*command(workspace, *settings)[1:])
     wait_for(lambda: steps_logged(workspace) >= 14, pair)
     pair.send_signal(signal.SIGTERM)

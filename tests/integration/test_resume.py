@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.forked import Plan, done, fork, train, train_by_a_mad_clock
-from tests.toy import TOY, log, losses, phon, steps_logged, validations, weights
+from tests.jobs import other
+from tests.toy import TOY, linked, log, losses, phon, steps_logged, validations, weights
 from train.files import ASIDE
 
 SETTINGS = [*TOY, "model.n_layer=1", "model.dropout=0.1", "optim.ema=0.9", "train.max_steps=14", "log.eval_every=4"]
@@ -45,14 +46,6 @@ def stopped(workspace: Path, step: int, *settings: str, at: int | None = None) -
     assert f"interrupted; step {step} of" in said.read_text()
 
 
-def another(workspace: Path, name: str = "alone") -> Path:
-    """A workspace on the same shards, without a run."""
-    place = workspace / name
-    place.mkdir()
-    (place / "data").symlink_to((workspace / "data").resolve())
-    return place
-
-
 @pytest.fixture(scope="module")
 def essays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus that a few steps go through."""
@@ -66,15 +59,15 @@ def essays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_stops_anywhere_in_an_epoch_and_again_in_the_same_change_nothing(
     essays: Path, tmp_path: Path, packing: str
 ) -> None:
-    (tmp_path / "data").symlink_to(essays / "data")
+    linked(essays, tmp_path)
     settings = [*SETTINGS, f"data.packing={packing}", "train.global_batch=1024", "train.micro_batch=4"]
-    reference = another(tmp_path)
+    reference = other(tmp_path, "alone")
     expected = finished(reference, *settings)
     epochs = [record["epoch"] for record in log(reference) if "epoch" in record]
     ends = [step for step, epoch in enumerate(epochs, 1) if int(epoch) > (int(epochs[step - 2]) if step > 1 else 0)]
     end = ends[0]  # the step in which the second epoch begins
     assert 4 < end < 13
-    place = another(tmp_path, "stopped")
+    place = other(tmp_path, "stopped")
     for step in (1, end - 2, end - 1, end, end + 1, 13):
         stopped(place, step, *settings)
     assert finished(place, *settings) == expected
@@ -86,7 +79,7 @@ CHAINS = [(60, 6, 0), *(pytest.param(200, 10, seed, marks=pytest.mark.long) for 
 @pytest.mark.parametrize(("steps", "kills", "seed"), CHAINS)
 def test_a_chain_of_kills_changes_nothing(workspace: Path, steps: int, kills: int, seed: int) -> None:
     settings = [*SETTINGS, f"train.max_steps={steps}", f"train.seed={seed}", "log.eval_every=7"]
-    expected = finished(another(workspace), *settings)
+    expected = finished(other(workspace, "alone"), *settings)
     draw = random.Random(seed)
     moments = sorted(draw.sample(range(1, steps - 1), kills))
     for moment in moments:
@@ -112,14 +105,14 @@ OPERATIONS = [
 def test_a_training_that_ends_or_fails_at_any_file_operation_goes_on(
     workspace: Path, every: int, error: int | None, power: bool
 ) -> None:
-    undisturbed, operations = another(workspace), workspace / "operations"
+    undisturbed, operations = other(workspace, "alone"), workspace / "operations"
     plan = Plan.none(undisturbed / "runs", operations)
     assert done(train, ["--workspace", str(undisturbed), *FEW], workspace / "said", plan) == 0
     total = len(operations.read_text().splitlines())
     assert total > 100
     expected = told(undisturbed)
     for at in range(1 + random.randrange(every), 1 + total, every):
-        place = another(workspace, f"{at}")
+        place = other(workspace, f"{at}")
         said = place / "said"
         code = done(train, ["--workspace", str(place), *FEW], said, Plan(place / "runs", at, error, power))
         text = said.read_text()
@@ -173,7 +166,7 @@ def test_of_eight_that_start_at_once_one_trains(workspace: Path) -> None:
 
 
 def test_the_times_of_files_decide_nothing(workspace: Path) -> None:
-    expected = finished(another(workspace), *SETTINGS)
+    expected = finished(other(workspace, "alone"), *SETTINGS)
     draw = random.Random(0)
     for step in (3, 7, 11):
         stopped(workspace, step, *SETTINGS)
@@ -184,7 +177,7 @@ def test_the_times_of_files_decide_nothing(workspace: Path) -> None:
 
 
 def test_the_time_of_day_decides_nothing(workspace: Path) -> None:
-    expected = finished(another(workspace), *SETTINGS)
+    expected = finished(other(workspace, "alone"), *SETTINGS)
     stopped(workspace, 5, *SETTINGS)
     said = workspace / "by-a-mad-clock"
     assert done(train_by_a_mad_clock, ["--workspace", str(workspace), *SETTINGS], said) == 0, said.read_text()
@@ -196,7 +189,7 @@ def test_the_time_of_day_decides_nothing(workspace: Path) -> None:
 def test_a_measurement_that_a_kill_took_back_is_logged_once(workspace: Path) -> None:
     # Asked to stop in the step that is measured: the measurement is put off, made on resuming, and killed.
     settings = [*SETTINGS, "log.save_every=0"]
-    expected = finished(another(workspace), *settings)
+    expected = finished(other(workspace, "alone"), *settings)
     stopped(workspace, 4, *settings)
     assert [step for step, _ in validations(workspace)] == []
     process = fork(train, ["--workspace", str(workspace), *settings], workspace / "said")
@@ -209,7 +202,7 @@ def test_a_measurement_that_a_kill_took_back_is_logged_once(workspace: Path) -> 
 
 
 def test_a_measurement_that_two_stops_put_off_is_made(workspace: Path) -> None:
-    expected = finished(another(workspace), *SETTINGS)
+    expected = finished(other(workspace, "alone"), *SETTINGS)
     stopped(workspace, 4, *SETTINGS)
     stopped(workspace, 4, *SETTINGS, at=0)
     assert validations(workspace) == []
@@ -232,10 +225,10 @@ def test_lines_of_the_log_that_are_gone_are_told_when_the_run_goes_on(workspace:
 def test_asked_to_stop_at_any_moment_it_leaves_what_can_be_gone_on_from(
     workspace: Path, number: signal.Signals, trials: int
 ) -> None:
-    expected = finished(another(workspace), *SETTINGS)
+    expected = finished(other(workspace, "alone"), *SETTINGS)
     draw = random.Random(number)
     for trial in range(trials):
-        place = another(workspace, f"{trial}")
+        place = other(workspace, f"{trial}")
         for _ in range(2):
             process = fork(train, ["--workspace", str(place), *SETTINGS], place / "said")
             time.sleep(draw.uniform(0, 2))

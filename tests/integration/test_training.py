@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs import other
 from tests.toy import (
     ENVIRONMENT,
     ROOT,
     TOY,
     command,
+    killed,
     log,
     losses,
     start,
@@ -124,9 +127,9 @@ def test_two_processes_learn_what_one_learns(workspace: Path, left_alone: Path) 
     assert done.returncode == 0, done.stderr
     assert "micro-steps of 4 rows on each of 2 processes" in done.stderr
     assert done.stderr.count("plan: ") == 1
-    for (step, loss), (other_step, other) in zip(losses(workspace), losses(left_alone), strict=True):
+    for (step, loss), (other_step, expected) in zip(losses(workspace), losses(left_alone), strict=True):
         assert step == other_step
-        assert loss == pytest.approx(other, rel=1e-5)
+        assert loss == pytest.approx(expected, rel=1e-5)
     assert weights(workspace) == weights(left_alone)
 
 
@@ -175,10 +178,7 @@ def test_a_loss_that_is_not_a_number_stops_before_the_weights(workspace: Path) -
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_the_bytes_come_out_the_same(workspace: Path, left_alone: Path) -> None:
-    process = start(workspace, *TOY)
-    wait_for(lambda: steps_logged(workspace) >= 12, process)
-    process.kill()
-    process.communicate()
+    killed(workspace, *TOY, after=12)
     newest = sorted((workspace / "runs" / "tiny" / "checkpoints").glob("step-*"))[-1]
     file = newest / "model.safetensors"
     content = bytearray(file.read_bytes())
@@ -230,20 +230,15 @@ def test_a_run_that_no_longer_improves_ends_and_keeps_its_best(workspace: Path) 
     assert json.loads((run / "manifest.json").read_text())["counts"]["weights_step"] == best
 
 
-def test_averaged_weights_go_on_as_they_were(workspace: Path, prepared: Path, tmp_path: Path) -> None:
+def test_averaged_weights_go_on_as_they_were(workspace: Path) -> None:
     averaged = [*TOY, "optim.ema=0.9"]
-    process = start(workspace, *averaged)
-    wait_for(lambda: steps_logged(workspace) >= 12, process)
-    process.kill()
-    process.communicate()
+    killed(workspace, *averaged, after=12)
     trained(workspace, *averaged)
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "data").symlink_to(prepared / "data")
-    trained(other, *averaged)
-    assert weights(workspace) == weights(other)
-    assert validations(workspace) == validations(other)
-    assert losses(workspace) == losses(other)
+    alone = other(workspace, "alone")
+    trained(alone, *averaged)
+    assert weights(workspace) == weights(alone)
+    assert validations(workspace) == validations(alone)
+    assert losses(workspace) == losses(alone)
 
 
 def test_the_log_has_samples_at_four_temperatures(workspace: Path) -> None:
@@ -262,6 +257,12 @@ def busy(workspace: Path) -> Iterator[Path]:
     yield workspace
     process.kill()
     process.communicate()
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_is_made(workspace: Path) -> None:
+    said = trained(workspace, "--config", "gpt2-xl", "model.n_layer=20000", code=1)
+    assert re.search(r"weights take at least 6,\d{3} GiB to train, and there are \d", said)
+    assert not (workspace / "runs").exists()
 
 
 def test_a_second_writer_is_refused(busy: Path) -> None:

@@ -167,3 +167,20 @@ def test_nested_and_odd_values_read_back_equal(tmp_path: Path) -> None:
         saved.write_text(configs.to_toml(config))
         assert configs.load(str(saved)) == config
         assert configs.to_toml(configs.load(str(saved))) == configs.to_toml(config)
+
+
+def test_an_architecture_is_named() -> None:
+    assert told("model.family=transformers") == (
+        "the command line: model.family = 'transformers' needs model.model_type | "
+        "as in model.model_type=llama; sizes that are not given are the library's, which are large"
+    )
+
+
+def test_a_value_is_told_with_the_place_it_stands_in(tmp_path: Path) -> None:
+    assert told("train.seed=-1").startswith("the command line: train.seed = -1: ")
+    assert told("model.family=decoder", "model.position=rotry").startswith(
+        "the command line: model.position = 'rotry': "
+    )
+    file = tmp_path / "own.toml"
+    file.write_text("[train]\nseed = -1\n")
+    assert told(config=str(file)).startswith(f"{file}: train.seed = -1: ")
