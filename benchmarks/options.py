@@ -34,7 +34,7 @@ OPTIONS = (
     "feed_forward=relu2", "feed_forward=swiglu", "feed_forward=geglu", "feed_forward=reglu", "n_inner=1024",
     "bias=false", "n_kv_head=2", "n_kv_head=1", "head_width=64", "qk_norm=true", "attn_softcap=30",
     "logit_softcap=15", "window=64", "token_shift=true", "value_residual=true", "embedding_norm=true",
-    "zero_init=true", "types=true", "tied=false",
+    "zero_init=true", "types=true", "tied=false", "dropout=0.1", "attn_dropout=0.1",
 )  # fmt: skip
 
 
