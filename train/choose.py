@@ -12,7 +12,7 @@ from train.data import Schedule, lay_out
 from train.errors import TrainError
 from train.families import shape_of
 from train.model import Shape
-from train.packing import Layout, best_fit
+from train.packing import Layout, Packing, best_fit
 from train.pairs import choose_length
 from train.shards import Shards
 from train.spans import BESIDE
@@ -116,6 +116,10 @@ def work_out(
         config = config.with_values({"data.packing": "document"})
     seq_len = row_length(config, train, first.n_embd, pairs=pairs)
     packing = lay_out(train, config.data, seq_len, contract, config.train.seed)
+    if config.data.max_tokens:
+        if not isinstance(packing, Packing):
+            raise TrainError("data.max_tokens is for documents, not for pairs or spans", hint="leave it out")
+        packing = packing.up_to(config.data.max_tokens)
     if pairs and not packing.n_rows:
         raise TrainError(f"no pair fits data.seq_len = {seq_len}", hint="pass data.seq_len=auto")
     shape = shape_of(config, vocab_size, seq_len)

@@ -178,6 +178,7 @@ class DataConfig(Settings):
 
     seq_len: int | Auto = "auto"  # tokens a row; auto: what holds the documents at least cost, up to 1,024
     packing: Literal["best-fit", "document", "stream"] = "best-fit"  # document: one a row, where a model asks for it
+    max_tokens: Annotated[int, Field(gt=0)] | None = None  # learn from so many tokens of the corpus; none: from all
     objective: Literal["next", "spans"] = "next"  # of documents; spans: an encoder-decoder writes what was taken out
     span_rate: float = Field(0.15, gt=0, lt=1)  # share of the tokens that is taken out
     span_mean: float = Field(3.0, ge=1)  # tokens of a span, on average

@@ -236,8 +236,11 @@ def remove_asides(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[int]:
     """Sole right to write into `folder` while the context lasts; the kernel frees it if we are killed.
+
+    Yields:
+        A file descriptor: a child process that is given it holds the right too, until it ends.
 
     Raises:
         TrainError: another process holds it.
@@ -258,4 +261,4 @@ def lock(folder: Path) -> Iterator[None]:
         with _named(folder / LOCK):
             file.truncate(0)
             file.write(str(os.getpid()).encode())
-        yield
+        yield file.fileno()

@@ -7,12 +7,13 @@ where it starts in the stream and how many it holds, so it reads tokens [start, 
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from train.order import Order
 from train.shards import Shards
 from train.targets import IGNORE
 
@@ -87,12 +88,14 @@ class Packing:
         starts: Where each piece starts in the token stream.
         lengths: Predictions in each piece; one token more is read, as the last target.
         rows: First piece of each row, and the number of pieces at the end.
+        share: Of the split's predictions.
     """
 
     seq_len: int
     starts: Ints
     lengths: Ints
     rows: Ints
+    share: float = 1.0
 
     @property
     def n_rows(self) -> int:
@@ -136,12 +139,22 @@ class Packing:
         return np.add.reduceat(self.lengths, self.rows[:-1]) if self.n_rows else np.zeros(0, np.int64)
 
     def n_bytes(self, shards: Shards) -> int:
-        """All of them."""
-        return shards.n_bytes
+        """All of the split's, or the share that is here."""
+        return round(shards.n_bytes * self.share)
 
     def said(self) -> str:
         """How many, and how long."""
         return f"{self.n_rows:,} rows of {self.seq_len}"
+
+    def up_to(self, max_tokens: int) -> Self:
+        """The first rows of one fixed shuffle, as many as hold so many predictions: fewer are a part of more."""
+        order = Order(self.n_rows, 0, 0)(np.arange(self.n_rows))
+        kept = order[: max(1, int(np.searchsorted(np.cumsum(self.filled()[order]), max_tokens, side="right")))]
+        counts = np.diff(self.rows)[kept]
+        rows = np.concatenate([[0], np.cumsum(counts)])
+        pieces = np.repeat(self.rows[kept] - rows[:-1], counts) + np.arange(rows[-1])
+        share = float(self.lengths[pieces].sum() / self.n_predictions) * self.share
+        return replace(self, starts=self.starts[pieces], lengths=self.lengths[pieces], rows=rows, share=share)
 
     def read(self, shards: Shards, rows: Sequence[int] | Ints, pad: int) -> Batch:
         """Tokens, targets and, where rows are shared, positions.

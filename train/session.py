@@ -221,13 +221,14 @@ def describe(plan: Plan, run: Run, accelerator: Any) -> str:
     processes = "one process" if world == 1 else f"each of {world} processes"
     documents = "" if plan.contract.pairs else f"{shards.n_documents:,} documents, "
     how = "" if work.packing.is_ragged else f"{plan.config.data.packing} packing, "
+    part = f", of which {work.packing.n_predictions:,} are learnt from," if plan.config.data.max_tokens else ""
     return "\n".join(
         (
             f"run: {run.path}",
             f"model: {shape.said}: {shape.n_parameters:,} "
             f"parameters with our vocabulary of {shape.vocab_size:,}; {published.n_parameters:,} with the published "
             f"{published.vocab_size:,}",
-            f"data: {documents}{shards.n_tokens:,} tokens in "
+            f"data: {documents}{shards.n_tokens:,} tokens{part} in "
             f"{work.packing.said()} ({how}{100 * work.schedule.padding(work.micro_batch):.1f} % padding)",
             f"plan: {work.max_steps:,} steps of {work.rows_per_step} rows, {work.schedule.epoch(work.max_steps):.1f} "
             f"epochs; {work.rows_per_step // work.micro_batch // world} micro-steps of {work.micro_batch} rows on "

@@ -61,6 +61,19 @@ def test_only_documents_longer_than_a_row_are_cut(lengths: list[int], seq_len: i
             assert (begin, length - 1) in found
 
 
+@given(lengths_of_documents.filter(lambda lengths: max(lengths) > 1), st.integers(2, 40), st.integers(1, 900))
+def test_a_part_is_whole_rows_of_the_whole_and_a_smaller_part_is_in_a_larger(
+    lengths: list[int], seq_len: int, most: int
+) -> None:
+    packing = plan(lengths, seq_len)
+    part, larger = packing.up_to(most), packing.up_to(2 * most)
+    rows, found = pieces_of_rows(part), pieces_of_rows(larger)
+    assert part.n_predictions <= max(most, seq_len) and part.n_rows >= 1
+    assert found[: len(rows)] == rows and all(row in pieces_of_rows(packing) for row in found)
+    assert packing.n_predictions < most or part.n_predictions + seq_len >= most
+    assert part.share == part.n_predictions / packing.n_predictions
+
+
 def test_best_fit_wastes_little_where_documents_are_many() -> None:
     lengths = np.random.default_rng(0).integers(2, 900, 5_000).tolist()
     assert plan(lengths, 1024).padding < 0.01
