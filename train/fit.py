@@ -246,9 +246,10 @@ def check_enough(law: Law, points: Points, n_free: int, fixed: Mapping[str, floa
     ways = "add points, or fix the exponents to a published law's: " + " or ".join(
         f"--like {name}" for name in PUBLISHED
     )
-    if points.n_places < n_free:
+    places = points.n_places
+    if places < n_free:
         raise TrainError(
-            f"{points.label}: {points.n_places} different points cannot determine {n_free} parameters "
+            f"{points.label}: {places} different point{'s' * (places > 1)} cannot determine {n_free} parameters "
             f"({', '.join(free)})",
             hint=ways,
         )

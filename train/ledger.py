@@ -144,6 +144,8 @@ class Ledger:
     def baseline(self) -> str | None:
         """The name of the cell that the others are compared with."""
         wanted = self.study.baseline
+        if not wanted:
+            return None
         return next(
             (
                 name

@@ -111,7 +111,7 @@ def test_exponents_can_be_given_and_are_marked(table: Path) -> None:
         ("N,loss\n1e6,3\n", r"line 1: no column for D, but N, loss"),
         ("N,D,loss\n", r"there is no point to fit"),
         ("", r"line 1: no column for N, but nothing"),
-        ("N,D,loss\n1e6,1e7,3\n1e6,1e7,4\n", r"1 different points cannot determine 5 parameters"),
+        ("N,D,loss\n1e6,1e7,3\n1e6,1e7,4\n", r"1 different point cannot determine 5 parameters"),
         ("N,D,caf\xe9\n", r"is not UTF-8"),
     ],
 )
