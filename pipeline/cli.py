@@ -35,6 +35,7 @@ SECTIONS = {
         "models": "List the models there are, with sizes, memory and FLOPs.",
         "runs": "List the runs, or compare some of them.",
         "report": "Write one as an HTML page.",
+        "fit": "Fit a power law to runs, with intervals.",
     },
     "At hand": {
         "pronounce": "Convert lines of text, as a filter.",

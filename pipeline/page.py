@@ -1,11 +1,13 @@
 """HTML made in code: text becomes markup by being escaped, so that what a run wrote can never be more than text."""
 
+import base64
 import html
 from collections.abc import Iterable, Sequence
 
 from pipeline.show import printable
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # nothing is loaded or run, whatever stands in the page
+# Nothing is loaded or run, whatever stands in the page; its pictures are part of it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2530; --soft: #5b6775; --line: #d9dfe6; --ground: #ffffff;
   --raised: #f4f6f9; --trace: #8b99a9; --measured: #1f5fa8; --good: #1d7a46; --bad: #b3261e }
@@ -23,6 +25,8 @@ dt, caption, figcaption, summary small { font-size: .85rem }
 dd { margin: 0; font-size: 1.05rem; font-variant-numeric: tabular-nums }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 1.25rem }
 figure { margin: 0; min-width: 0 }
+img { display: block; max-width: 100%; height: auto; background: #ffffff; border-radius: 4px }
+.wide { overflow-x: auto }
 svg { display: block; width: 100%; height: auto }
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif }
 svg path { fill: none; stroke-width: 1.5; stroke-linejoin: round }
@@ -94,6 +98,12 @@ def table(
 def terms(values: Iterable[tuple[str, object]]) -> Markup:
     """Names with their values, in as many columns as there is room for."""
     return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in values))
+
+
+def image(png: bytes, title: str) -> Markup:
+    """A picture, inside of the page."""
+    data = base64.b64encode(png).decode()
+    return Markup(element("img", src=f"data:image/png;base64,{data}", alt=title).removesuffix("</img>"))
 
 
 def section(title: str, *inside: object) -> Markup:

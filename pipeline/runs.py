@@ -9,7 +9,7 @@ import click
 from pipeline import show
 from pipeline.errors import PipelineError
 from pipeline.generate import TRAIN
-from pipeline.options import json_option, workspace_option
+from pipeline.options import json_option, picture_option, workspace_option
 from train.history import History, find_runs, read_history
 from train.workspace import Workspace
 
@@ -168,24 +168,10 @@ def plot(runs: Mapping[str, History], picture: Path) -> list[str]:
     return [name for name in runs if name not in curves]
 
 
-def check_picture(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Refuse another kind of picture than the one we write."""
-    if value is not None and value.suffix.lower() != ".png":
-        raise click.BadParameter(f"{str(value)!r} does not end in .png, and a PNG is what is written")
-    return value
-
-
 @click.command("runs")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @workspace_option
-@click.option(
-    "--plot",
-    "picture",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.png",
-    callback=check_picture,
-    help="Draw bits per byte in validation against tokens, a line a run.",
-)
+@picture_option("Draw bits per byte in validation against tokens, a line a run.")
 @json_option
 def command(names: tuple[str, ...], workspace: Workspace, picture: Path | None, as_json: bool) -> None:
     """List the runs, the newest last, or compare those named with the settings in which they differ.

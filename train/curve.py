@@ -14,14 +14,10 @@ if TYPE_CHECKING:
 
 def draw(log: Path, picture: Path, title: str) -> None:
     """Draw `log` (JSON lines of a run) into `picture` (PNG)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
     records = read(log)
     steps = [(r["step"], r["loss"]) for r in records if "loss" in r]
     measured = [(r["step"], r["val_loss"], r["val_bits_per_byte"]) for r in records if "val_loss" in r]
-    figure = Figure(figsize=(8, 4.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank()
     left = figure.subplots()
     if steps:
         left.plot(*zip(*steps, strict=True), color="#9aa7b5", linewidth=1, label="training loss")
@@ -50,7 +46,7 @@ def draw(log: Path, picture: Path, title: str) -> None:
     left.set_title(title, loc="left", fontsize=10, parse_math=False)
     labels = [str(line.get_label()) for line in lines]
     figure.legend(lines, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    _save(figure, picture)
+    save(figure, picture)
 
 
 def compare(curves: Mapping[str, Sequence[tuple[float, float]]], picture: Path) -> None:
@@ -59,12 +55,9 @@ def compare(curves: Mapping[str, Sequence[tuple[float, float]]], picture: Path) 
     Args:
         curves: Run -> (tokens learned from, bits per byte) of each measurement.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter  # slow to import
 
-    figure = Figure(figsize=(8, 4.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank()
     axes = figure.subplots()
     for number, points in enumerate(curves.values()):
         style = ("-", "--", ":", "-.")[number // 10 % 4]  # the palette has ten colours
@@ -77,10 +70,20 @@ def compare(curves: Mapping[str, Sequence[tuple[float, float]]], picture: Path) 
     for text, name in zip(axes.legend(frameon=False, fontsize=8).get_texts(), curves, strict=True):
         text.set_parse_math(False)  # a name with $ is a name
         text.set_text(name)
-    _save(figure, picture)
+    save(figure, picture)
 
 
-def _save(figure: "Figure", picture: Path) -> None:
+def blank(width: float = 8, height: float = 4.2) -> "Figure":
+    """An empty figure, inches wide and high."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: "Figure", picture: Path) -> None:
     """Write a figure as PNG, the same bytes for the same figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})

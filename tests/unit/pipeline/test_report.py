@@ -1,6 +1,5 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pipeline.chart import MOST_POINTS, Line, chart, short, thin, ticks
 from pipeline.page import element
 from pipeline.report import command, report
 from pipeline.tokenizer import train_tokenizer
+from tests.page import Page
 from tests.unit.pipeline.conftest import MakeRun, Prepared
 from train import environment
 from train.config import Config, to_toml
@@ -18,34 +18,6 @@ from train.files import sha256_file
 from train.history import read_history
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \x1b[31mred\x07 & \u202e"
-VOID = {"meta"}
-
-
-class Page(HTMLParser):
-    """A page as a browser sees it: tags with their attributes, texts, and whether each tag is closed in its turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    def count(self, tag: str) -> int:
-        return sum(name == tag for name, _ in self.tags)
 
 
 def shown(run: Path) -> Page:
