@@ -35,6 +35,9 @@ SECTIONS = {
         "models": "List the models there are, with sizes, memory and FLOPs.",
         "runs": "List the runs, or compare some of them.",
         "report": "Write one as an HTML page.",
+    },
+    "Which model": {
+        "sweep": "Run a study: several models at one budget, from several seeds.",
         "fit": "Fit a power law to runs, with intervals.",
     },
     "At hand": {

@@ -123,9 +123,10 @@ def lines(sweep: Sweep) -> list[str]:
 def figures(one: Solved) -> list[str]:
     """A cell's row."""
     spent, off = one.figures, max(map(abs, one.mismatch.values()), default=0.0)
+    changed = [setting.removeprefix("model.") for setting in one.changed if not setting.endswith("=none")]
     return [
         f"{spent.params:,}", brief(spent.flops_per_token), brief(spent.tokens), f"{spent.passes:.1f}",
-        f"{brief(spent.memory)}B", f"{off:.1%}", " ".join(said.removeprefix("model.") for said in one.changed if not said.endswith("=none")),
+        f"{brief(spent.memory)}B", f"{off:.1%}", " ".join(changed),
     ]  # fmt: skip
 
 

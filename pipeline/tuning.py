@@ -56,7 +56,9 @@ def ask(cell: str, done: Sequence[Trial]) -> Values:
         raise PipelineError('lr = "optuna" needs Optuna', hint='pip install "phon[optuna]"') from error
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    ranges = {name: optuna.distributions.FloatDistribution(*ends, log=True) for name, ends in RANGES.items()}
+    ranges: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.FloatDistribution(*ends, log=True) for name, ends in RANGES.items()
+    }
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=len(done)), study_name=cell)
     for trial in done:
         state = optuna.trial.TrialState.FAIL if trial.bits_per_byte is None else optuna.trial.TrialState.COMPLETE

@@ -48,6 +48,7 @@ class Study(Line):
     machine: str = ""
     versions: dict[str, str] = {}
     corpus: Corpus = Corpus()
+    definition: dict[str, Any] = {}  # the study's file, but for how many seeds there are to be
 
 
 class Cell(Line):
@@ -89,7 +90,16 @@ class Run(Line):
         return self
 
 
-KINDS: dict[str, type[Line]] = {"study": Study, "cell": Cell, "run": Run}
+class Trial(Line):
+    """A shorter training, of settings that a cell might have; without bits per byte where it failed."""
+
+    cell: str
+    settings: dict[str, Number]
+    bits_per_byte: Positive | None = None
+    error: str | None = None
+
+
+KINDS: dict[str, type[Line]] = {"study": Study, "cell": Cell, "run": Run, "trial": Trial}
 
 
 @dataclass(frozen=True)
@@ -99,12 +109,14 @@ class Ledger:
     Args:
         cells: By name, in the order they were first written.
         runs: By cell and seed: the last finished one, or else the last.
+        trials: Of each cell, in order.
     """
 
     path: Path
     study: Study
     cells: Mapping[str, Cell]
     runs: Mapping[tuple[str, int], Run]
+    trials: Mapping[str, list[Trial]]
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -116,10 +128,13 @@ class Ledger:
         study: Study | None = None
         cells: dict[str, Cell] = {}
         runs: dict[tuple[str, int], Run] = {}
+        trials: dict[str, list[Trial]] = {}
         for number, line in read(path):
             match line:
                 case Study():
                     study = line
+                case Trial():
+                    trials.setdefault(line.cell, []).append(line)
                 case Cell():
                     cells[line.cell] = line
                 case Run():
@@ -133,7 +148,7 @@ class Ledger:
                         runs[key] = line
         if study is None:
             raise TrainError(f"{path} is not a study's ledger: no line of the kind 'study'", hint="check the path")
-        return cls(path, study, cells, runs)
+        return cls(path, study, cells, runs, trials)
 
     def of(self, cell: str) -> dict[int, Run]:
         """The finished runs of a cell, by seed."""

@@ -184,7 +184,8 @@ class Solver:
         if "memory" in hold:
             wanted["memory"] = self.base.memory
         if "flops" in hold and hold & LENGTH:  # where cells' tokens differ, so does what one may cost
-            wanted["flops"] = self.base.flops / self.lengthened(cell, own, [], corpus).figures.tokens
+            tokens = self.base.tokens if "tokens" in hold else self.lengthened(cell, own, [], corpus).figures.tokens
+            wanted["flops"] = self.base.flops / tokens
         if not wanted:
             return []
         outer, inner = free[0], free[1] if len(free) > 1 else None
@@ -251,7 +252,8 @@ class Solver:
             found = figures(work, corpus)
             found = replace(found, time=a_token * found.tokens)
         mismatch = {str(held): found.of(held) / self.base.of(held) - 1 for held in hold}
-        return Solved(cell, (*settings, *length), (*change, *length), work.config, found, mismatch)
+        overrides = {setting.partition("=")[0]: setting for setting in (*settings, *length)}  # the last one counts
+        return Solved(cell, tuple(overrides.values()), (*change, *length), work.config, found, mismatch)
 
 
 def value_of(config: Config, key: str) -> int:
