@@ -86,9 +86,9 @@ def summary(fit: "Fit", points: Sequence[Mapping[str, float]], flops: float | No
 def best_for(fit: "Fit", flops: float, far: bool) -> dict[str, Any]:
     """The optimum for a budget, for programs."""
     found = fit.best(flops, far=far)
-    told = {name: {"value": value, "interval": interval} for name, (value, interval) in found.items()}
+    values = {name: {"value": value, "interval": interval} for name, (value, interval) in found.items()}
     at = {name: value for name, (value, _) in found.items() if name in fit.law.variables}
-    return {"flops": flops, **told, "beyond": fit.beyond(at)}
+    return {"flops": flops, **values, "beyond": fit.beyond(at)}
 
 
 def told(row: Mapping[str, Any]) -> Iterator[str]:
@@ -114,6 +114,8 @@ def told(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"  best for {brief(best['flops'])} FLOPs, at {each}{guessed(best)}:"
         for name in ("N", "D", "L"):
             yield f"    {name} = {ranged(best[name]['value'], best[name]['interval'])}"
+        if "U" in best:
+            yield f"    of {brief(best['U']['value'])} different tokens"
 
 
 def line(parameter: tuple[str, Mapping[str, Any]]) -> tuple[str, str, str, str]:

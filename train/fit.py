@@ -116,9 +116,13 @@ class Fit:
         Raises:
             TrainError: a variable is missing, or the point is too far off and not `far`.
         """
-        missing = [name for name in self.law.variables if name not in point]
-        if missing:
-            raise TrainError(f"a prediction needs {', '.join(missing)}", hint="as N=1e7,D=1e9", exit_code=2)
+        if {*point} != {*self.law.variables}:
+            raise TrainError(
+                f"a prediction by the law {self.law.name} takes {' and '.join(self.law.variables)}, "
+                f"not {', '.join(point)}",
+                hint=f"--predict {','.join(f'{name}=1e9' for name in self.law.variables)}",
+                exit_code=2,
+            )
         self.check_near(point, far)
         logs = {name: np.log([point[name]]) for name in self.law.variables}
         at = partial(self.law.evaluate, logs=logs, centre=self.centre)
@@ -126,7 +130,7 @@ class Fit:
         return value, None if self.draws is None else between(np.exp(at(self.draws)[0][:, 0]))
 
     def best(self, flops: float, *, far: bool = False) -> dict[str, tuple[float, Interval | None]]:
-        """The N and D of least loss for so many FLOPs, and that loss, each with its interval.
+        """The N and D of least loss for so many FLOPs, and that loss, each with its interval; U is the most there was.
 
         Raises:
             TrainError: the law knows no N or no D, or the optimum is too far off and not `far`.
@@ -152,14 +156,13 @@ class Fit:
         (n,), (lowest,) = least(self.theta[None])
         point = {"N": math.exp(n), "D": math.exp(budget - n), "U": math.exp(unique)}
         self.check_near(point, far)
-        if self.draws is None:
-            return {"N": (point["N"], None), "D": (point["D"], None), "L": (math.exp(lowest), None)}
-        ns, losses = least(self.draws)
-        return {
-            "N": (point["N"], between(np.exp(ns))),
-            "D": (point["D"], between(np.exp(budget - ns))),
-            "L": (math.exp(lowest), between(np.exp(losses))),
-        }
+        found: dict[str, tuple[float, Interval | None]] = {name: (point[name], None) for name in self.law.variables}
+        found["L"] = (math.exp(lowest), None)
+        if self.draws is not None:
+            ns, losses = least(self.draws)
+            for name, logs in (("N", ns), ("D", budget - ns), ("L", losses)):
+                found[name] = (found[name][0], between(np.exp(logs)))
+        return found
 
     @property
     def flops_factor(self) -> float:

@@ -29,6 +29,7 @@ RUN = ("run", "cell", "seed")  # the columns that together say which run a point
 LARGEST_TABLE = 2**27  # bytes
 TRIES = 100
 LOSSES = ("val_loss", "bits_per_byte")  # in the order of a curve's points
+SMALLEST, LARGEST = 1e-9, 1e30
 MEND = "mend or delete that line"
 
 
@@ -206,9 +207,8 @@ def from_table(path: Path, law: Law, loss: str) -> list[Row]:
     Raises:
         TrainError: a column is missing, or something in one is not a positive number; with the line.
     """
-    text = read_text(path)
-    reader = csv.reader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-    heads = [head.strip() for head in next(reader, [])]
+    (_, first), *lines = cells_of(path)
+    heads = [head.strip() for head in first]
     found = {head.lower(): place for place, head in enumerate(heads)}
     called = COLUMNS | ({"loss": (loss.lower(),)} if loss else {})
     columns = {
@@ -225,8 +225,7 @@ def from_table(path: Path, law: Law, loss: str) -> list[Row]:
             )
     runs = [found[name] for name in RUN if name in found]
     rows = []
-    for cells in reader:
-        line = reader.line_num
+    for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(heads):
@@ -241,14 +240,19 @@ def from_table(path: Path, law: Law, loss: str) -> list[Row]:
     return rows
 
 
-def read_text(path: Path) -> str:
-    """A table's text. Raises TrainError."""
+def cells_of(path: Path) -> list[tuple[int, list[str]]]:
+    """A table's lines with their numbers, at least one. Raises TrainError."""
     try:
-        return read_bounded(path, LARGEST_TABLE).decode("utf-8-sig")
+        text = read_bounded(path, LARGEST_TABLE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TrainError(f"{path}: byte {error.start} is not UTF-8", hint="convert the file to UTF-8") from error
     except ValueError as error:
         raise TrainError(f"{path}: {error}", hint="fit fewer points") from error
+    reader = csv.reader(text.splitlines(), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        return [(reader.line_num, cells) for cells in reader] or [(1, [])]
+    except csv.Error as error:
+        raise TrainError(f"{path}, line {reader.line_num}: {error}", hint=MEND) from error
 
 
 def number(text: str, place: str) -> float:
@@ -259,4 +263,6 @@ def number(text: str, place: str) -> float:
         raise TrainError(f"{place}: {text.strip()!r} is not a number", hint=MEND) from error
     if not 0 < value < math.inf:
         raise TrainError(f"{place}: {value:g} is not a positive number", hint=MEND)
+    if not SMALLEST <= value <= LARGEST:
+        raise TrainError(f"{place}: {value:g} is no size, count or loss that there is", hint=MEND)
     return value

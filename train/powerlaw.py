@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 EXPONENTS = (0.01, 5.0)  # what an exponent may be; one that ends there is not determined
 RETURN = (0.05, 1e4)  # what the worth of repeating may be, in epochs
+STEEPEST = 300.0  # of a term over that at the middle, as a logarithm: squares of it are still numbers
 LEAST = 1e-9  # a loss of nothing at all has no logarithm
 LARGEST_TERM = 1e3  # of the largest loss, at the middle of the points
 
@@ -93,7 +94,7 @@ class Law:
                     slope["rho"] = -sign * of[exponent] * more
                 slope[exponent] = -sign * (x - centre[variable])
                 power = power + of[exponent] * slope[exponent]
-            unit = np.exp(power)
+            unit = np.exp(np.clip(power, -STEEPEST, STEEPEST))
             value = of[term.coefficient] * unit
             h = h + value
             slopes |= {name: value * part for name, part in slope.items()} | {term.coefficient: unit}

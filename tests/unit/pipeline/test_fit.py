@@ -94,6 +94,26 @@ def test_beyond_three_times_the_points_is_told_only_with_far(table: Path) -> Non
     assert "of the smallest fitted" in str(refused(table, "--predict", "N=1e5,D=1e9"))
 
 
+def test_a_budget_with_repeated_tokens_is_of_the_corpus_there_is(tmp_path: Path) -> None:
+    law, path = powerlaw.LAWS["repeated"], tmp_path / "points.csv"
+    rows = [(n, d, 1e8) for n in SIZES for d in TOKENS]
+    loss = [float(law.loss({**TRUTH, "rho": 15.0}, N=n, D=d, U=u)[0]) for n, d, u in rows]
+    path.write_text("N,D,U,loss\n" + "".join(f"{n},{d},{u},{at}\n" for (n, d, u), at in zip(rows, loss, strict=True)))
+    arguments = (path, "--law", "repeated", "--flops", 1e17, "--draws", 20)
+    best = as_json(*arguments)["best"]
+    assert best["U"] == {"value": pytest.approx(1e8), "interval": None}
+    assert best["D"]["value"] > 1e8  # it pays to repeat, but less than fresh tokens would
+    fresh = powerlaw.LAWS["size-tokens"].loss(TRUTH, N=best["N"]["value"], D=best["D"]["value"])[0]
+    assert best["L"]["value"] > fresh
+    assert "of 1e+08 different tokens" in told(*arguments).stdout
+
+
+def test_a_prediction_takes_the_laws_variables_and_no_others(table: Path) -> None:
+    for point in ("N=1e7", "N=1e7,D=1e8,U=1e8"):
+        error = refused(table, "--predict", point)
+        assert "takes N and D, not N" in str(error) and error.exit_code == 2
+
+
 def test_exponents_can_be_given_and_are_marked(table: Path) -> None:
     row = as_json(table, "--like", "hoffmann", "--fix", "E=1.7")
     assert row["parameters"]["beta"] == row["parameters"]["beta"] | {"value": 0.28, "fixed": True, "interval": None}
@@ -108,6 +128,8 @@ def test_exponents_can_be_given_and_are_marked(table: Path) -> None:
         ("N,D,loss\n1e6,1e7,3\n\n1e6,x,4\n", r"line 4, column D: 'x' is not a number"),
         ("N,D,loss\n1e6,1e7,nan\n", r"line 2, column loss: nan is not a positive number"),
         ("N,D,loss\n0,1e7,3\n", r"line 2, column N: 0 is not a positive number"),
+        ("N,D,loss\n1e300,1e7,3\n", r"line 2, column N: 1e\+300 is no size, count or loss that there is"),
+        ('N,D,loss\n1e6,1e7,"' + "3" * 200_000, r"line 2: field larger than field limit"),
         ("N,loss\n1e6,3\n", r"line 1: no column for D, but N, loss"),
         ("N,D,loss\n", r"there is no point to fit"),
         ("", r"line 1: no column for N, but nothing"),
