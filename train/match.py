@@ -96,7 +96,7 @@ def solve(study: Study, corpora: Mapping[str, Corpus], time_a_token: Timing | No
     """
     first = study.first
     corpus = corpora[first.name]
-    work = worked_out(configs.load(study.config, [*study.settings, *first.settings]), corpus)
+    work = worked_out(loaded(study, [*study.settings, *first.settings]), corpus)
     timing = time_a_token if "time" in study.hold else None
     solver = Solver(study, work, figures(work, corpus, timing), fixed_by(work, study), timing)
     return [solver.solve(cell, corpora[cell.name]) for cell in study.listed]
@@ -157,7 +157,7 @@ class Solver:
         own = [*self.study.settings, *cell.settings, *self.fixed]
         try:
             if self.study.makes_data:  # a row suits its texts, and must not change with the model's shape
-                work = worked_out(configs.load(self.study.config, own), corpus)
+                work = worked_out(loaded(self.study, own), corpus)
                 own.append(f"data.seq_len={work.packing.seq_len}")
             found = self.lengthened(cell, own, self.reshaped(cell, own, corpus), corpus)
         except TrainError as error:
@@ -190,41 +190,43 @@ class Solver:
             return []
         outer, inner = free[0], free[1] if len(free) > 1 else None
         tried: list[tuple[float, float, list[str]]] = []
+        refusals: list[TrainError] = []
 
         def off(change: list[str], strangeness: float) -> float | None:
             """How far the first quantity is off, None where the model does not exist; takes note of it."""
             try:
                 shares = self.shares([*own, *change], corpus, wanted)
-            except TrainError:
+            except TrainError as error:
+                refusals.append(error)
                 return None
             tried.append((max(abs(share) for share in shares), strangeness, change))
             return shares[0]
 
         try:
-            start = value_of(configs.load(self.study.config, own), outer)
+            start = value_of(loaded(self.study, own), outer)
             off([], 0.0)
         except TrainError:  # as the cell stands it is no model: a free axis must give way first
             start = value_of(self.first.config, outer)
-        for value in around(outer, start):
+        if inner is None:
+            bisect(outer, start, lambda value: off([f"{outer}={value}"], 0.0))
+        for value in around(outer, start) if inner else ():
+            assert inner
             change = [f"{outer}={value}"]
             share = off(change, 0.0)
-            if share is not None and inner and abs(share) < 1:
-                natural = value_of(configs.load(self.study.config, [*own, *change]), inner)
+            if share is not None and abs(share) < 1:
+                natural = value_of(loaded(self.study, [*own, *change]), inner)
 
                 def at(value: int, change: list[str] = change, natural: int = natural) -> float | None:
                     return off([*change, f"{inner}={value}"], abs(math.log(value / natural)))
 
                 bisect(inner, natural, at)
         if not tried:
-            raise TrainError(
-                f"no {outer} from {start // RANGE} to {start * RANGE} makes a model of it",
-                hint="free another axis, or change the cell",
-            )
+            raise refusals[0]
         return min(tried, key=lambda one: (max(one[0], ENOUGH), one[1], one[0]))[2]
 
     def shares(self, settings: Sequence[str], corpus: Corpus, wanted: Mapping[str, float]) -> list[float]:
         """By which share each wanted quantity of a shape is off."""
-        config = configs.load(self.study.config, settings)
+        config = loaded(self.study, settings)
         shape = shape_in(config, configs.known(config.data.seq_len), corpus)
         has = {
             "params": shape.n_parameters,
@@ -236,7 +238,7 @@ class Solver:
     def lengthened(self, cell: Cell, own: Sequence[str], change: Sequence[str], corpus: Corpus) -> Solved:
         """A cell of the length that the budget leaves it, its shape changed already."""
         hold, settings = self.study.hold, [*own, *change]
-        work = worked_out(configs.load(self.study.config, settings), corpus)
+        work = worked_out(loaded(self.study, settings), corpus)
         found = figures(work, corpus, self.time_a_token)
         length: list[str] = []
         if "tokens" in hold:
@@ -247,13 +249,25 @@ class Solver:
             share = self.base.time / found.time if "time" in hold else self.base.flops / found.flops
             length = ["train.epochs=none", f"train.max_steps={max(1, round(work.max_steps * share))}"]
         if length and cell != self.study.first:
-            work = worked_out(configs.load(self.study.config, [*settings, *length]), corpus)
+            work = worked_out(loaded(self.study, [*settings, *length]), corpus)
             a_token = found.time / found.tokens
             found = figures(work, corpus)
             found = replace(found, time=a_token * found.tokens)
         mismatch = {str(held): found.of(held) / self.base.of(held) - 1 for held in hold}
         overrides = {setting.partition("=")[0]: setting for setting in (*settings, *length)}  # the last one counts
         return Solved(cell, tuple(overrides.values()), (*change, *length), work.config, found, mismatch)
+
+
+def loaded(study: Study, settings: Sequence[str]) -> Config:
+    """The study's config with these settings.
+
+    Raises:
+        TrainError: they do not fit it.
+    """
+    try:
+        return configs.load(study.config, settings)
+    except TrainError as error:
+        raise TrainError(str(error).removeprefix("the command line: "), hint=error.hint) from error
 
 
 def value_of(config: Config, key: str) -> int:
@@ -288,9 +302,8 @@ def bisect(key: str, start: int, off: Callable[[int], float | None]) -> None:
     low, high = max(1, start // RANGE // step), start * RANGE // step
     while high - low > 1:
         middle = (low + high) // 2
-        share = off(middle * step)
-        if share is None:
-            return
-        low, high = (low, middle) if share > 0 else (middle, high)
+        there = ((at, share) for at in range(middle, high) if (share := off(at * step)) is not None)
+        at, share = next(there, (middle, 1.0))  # some values make no model, as widths that heads do not divide
+        low, high = (low, middle) if share > 0 else (at, high)
     off(low * step)
     off(high * step)

@@ -60,33 +60,19 @@ def phon_sweep(place: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def told(place: Path, text: str, *options: str) -> str:
-    """The one line of an error."""
-    (place / "own.toml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "sweep", str(place / "own.toml"), "--workspace", str(place), *options],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    return done.stderr
-
-
 @given(
     st.lists(st.integers(1, 12), min_size=1, max_size=2, unique=True),
     st.sampled_from([1, 2, 3, 4, 6, 8]),
     st.sampled_from([("params", "tokens"), ("params", "flops"), ("flops", "tokens"), ("flops",), ("memory", "tokens")]),
 )
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_cells_are_equal_or_refused(prepared: Path, layers: list[int], n_head: int, hold: Sequence[str]) -> None:
     axes = {"model.n_layer": [4, *(n for n in layers if n != 4)], "model.n_head": sorted({4, n_head})}
     of = study(axes=axes, baseline={"model.n_layer": 4, "model.n_head": 4}, hold=hold)
     try:
         found = solved(of, prepared) if len(of.listed) > 1 else {}
     except TrainError as error:
-        assert "cannot be made equal" in str(error)
+        assert "cannot be made equal" in str(error) or "is not a multiple of" in str(error)
         return
     assert all(abs(off) <= MOST for one in found.values() for off in one.values())
 
@@ -95,6 +81,7 @@ def test_what_gives_way_is_as_free_says(prepared: Path) -> None:
     of = study(
         settings=(
             "model.family=decoder",
+            "model.bias=false",
             "model.n_layer=2",
             "model.n_embd=64",
             "train.max_steps=20",
@@ -109,7 +96,7 @@ def test_what_gives_way_is_as_free_says(prepared: Path) -> None:
     cells = {one.cell.name: one for one in solve(of, {cell.name: found for cell in of.listed})}
     base, rotary = cells["position-learned"], cells["position-rotary"]
     assert rotary.figures.params == base.figures.params
-    assert rotary.config.model.n_embd == 64 and rotary.config.model.n_inner == 256 + 64 * 64 // 128 // 2
+    assert rotary.config.model.n_embd == 64 and f"model.n_inner={256 + 16}" in rotary.changed
     assert rotary.config.train == base.config.train
 
 
@@ -140,10 +127,10 @@ def test_a_study_that_is_killed_goes_on_and_is_told_by_its_ledger_alone(prepared
     killed.send_signal(signal.SIGKILL)  # what it started goes on, and keeps others away from its runs
     killed.communicate()
     stopped = phon_sweep(tmp_path, str(tmp_path / "toy.toml"), "--jobs", "1")
-    time.sleep(2)
+    assert stopped.stderr and stopped.stderr.readline() == "Do heads matter?\n"
     stopped.send_signal(signal.SIGINT)
     _, said = stopped.communicate(timeout=60)
-    assert stopped.returncode in (0, 5) and "Traceback" not in said
+    assert stopped.returncode == 5 and "Traceback" not in said
     last = phon_sweep(tmp_path, str(tmp_path / "toy.toml"))
     printed, said = last.communicate(timeout=120)
     assert last.returncode == 0, said
@@ -173,20 +160,27 @@ def test_cells_with_other_tokens_learn_from_the_same_texts(prepared: Path, tmp_p
 
 def test_mistakes_get_one_line(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     linked(prepared, tmp_path)
-    assert "cell n_head-12 cannot be made equal to n_head-2: params" in told(
-        tmp_path, TOY.replace('hold = ["params"', 'free = ["model.n_layer"]\nhold = ["params"')
-    )
-    assert "own.toml: baseline = {'model.n_head': 3} is no cell" in told(
-        tmp_path, TOY.replace('"model.n_head" = 2', '"model.n_head" = 3')
-    )
-    assert "own.toml: hold.0: input should be 'params'" in told(tmp_path, TOY.replace('"params"', '"weights"'))
-    assert "unknown key model.n_heads" in told(tmp_path, TOY.replace("n_head", "n_heads"))
-    assert main(["sweep", "head", "--workspace", str(tmp_path)]) == 1
-    assert "did you mean 'heads'?" in capsys.readouterr().err
-    assert main(["sweep", "heads", "--workspace", str(tmp_path / "empty")]) == 1
-    assert capsys.readouterr().err.startswith("error: no shards in ")
-    assert main(["sweep", "heads", "--report", "--workspace", str(tmp_path)]) == 1
-    assert "there is no" in capsys.readouterr().err
+
+    def told(text: str) -> str:
+        (tmp_path / "own.toml").write_text(text)
+        assert main(["sweep", str(tmp_path / "own.toml"), "--workspace", str(tmp_path)]) == 1
+        return capsys.readouterr().err
+
+    layers = TOY.replace("hold =", 'free = ["model.n_layer"]\nhold =')
+    assert "cell n_head-12: model.n_embd = 32 is not a multiple of model.n_head = 12" in told(layers)
+    width = layers.replace("model.n_head", "model.n_embd").replace("[2, 12]", "[32, 96]").replace("= 2 }", "= 32 }")
+    assert "cell n_embd-96 cannot be made equal to n_embd-32: params +" in told(width)
+    other = TOY.replace('"model.n_head" = 2', '"model.n_head" = 3')
+    assert "own.toml: baseline = {'model.n_head': 3} is no cell" in told(other)
+    assert "own.toml: hold.0: input should be 'params'" in told(TOY.replace('"params"', '"weights"'))
+    assert told(TOY.replace("n_head", "n_heads")).startswith("error: unknown key model.n_heads")
+    for arguments, message in (
+        (["head"], "did you mean 'heads'?"),
+        (["heads", "--workspace", str(tmp_path / "empty")], "error: no shards in "),
+        (["heads", "--report", "--workspace", str(tmp_path)], "error: there is no "),
+    ):
+        assert main(["sweep", *arguments]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_a_rate_is_searched_for_past_the_ends(capsys: pytest.CaptureFixture[str]) -> None:
