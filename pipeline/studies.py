@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.cells import corpora, places
 from pipeline.errors import PipelineError
 from pipeline.jobs import Job
+from pipeline.sweep import FOLDER, LEDGER
 from pipeline.tuning import SEED, SHARE, as_overrides, name_of
 from train.config import path_of
 from train.contract import Contract
@@ -22,7 +23,6 @@ from train.shards import packed
 from train.study import Study, in_turn, load
 from train.workspace import Workspace
 
-FOLDER, LEDGER = "studies", "ledger.jsonl"
 QUIET = ("train.patience=0", "log.sample_every=0")  # a run that ends early has not spent its budget
 MEASURED = 10  # times in a run
 

@@ -7,7 +7,7 @@ import time
 import torch
 
 from train.config import TrainConfig
-from train.environment import usable_cores
+from train.environment import THREADS, usable_cores
 from train.errors import TrainError
 
 # Dense bf16/fp16 tensor-core peaks in FLOP/s, from the makers' data sheets; first match of the device's name wins.
@@ -48,10 +48,12 @@ def choose_precision(config: TrainConfig, device: torch.device) -> str:
 
 
 def threads() -> int:
-    """CPU cores for this process: its share of those we may use, or what OMP_NUM_THREADS says.
+    """CPU cores for this process: its share of those we may use, or what PHON_THREADS or OMP_NUM_THREADS says.
 
-    Launchers set that variable to 1 where the user did not: that one is not believed.
+    Launchers set the latter to 1 where the user did not: that one is not believed.
     """
+    if told := os.environ.get(THREADS):
+        return int(told)
     said, launched = os.environ.get("OMP_NUM_THREADS"), {"ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"}
     if said and not (said == "1" and launched & os.environ.keys()):
         return int(said)

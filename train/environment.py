@@ -10,6 +10,7 @@ from train.errors import TrainError
 from train.files import read_json, write_json
 
 NAME = "environment.json"
+THREADS = "PHON_THREADS"  # in a process's environment: threads for its matrix products, whatever its launcher says
 Environment = dict[str, Any]
 
 
