@@ -220,7 +220,8 @@ def block_of(shape: Shape, how: Step) -> Block:
         from train.simulate import measure_block  # slow import: torch
 
         assert isinstance(shape, decoder.Shape)
-        block = measure_block(shape, how.low)
+        like = replace(shape, vocab_size=8, types=(), options=replace(shape.options, n_layer=2))
+        block = measure_block(like, how.low)  # of all that are as wide
     more = 0
     if how.attention == "written out":
         more += shape.n_head * (shape.seq_len * (4 + how.low + (how.dropout if made.attn_dropout else 0)) - 4)

@@ -231,13 +231,13 @@ def measure_block(shape: decoder.Shape, low: int) -> Block:
     """A decoder's block, by the difference that one block and one row more make to what a step holds.
 
     Args:
+        shape: Of any number of layers; its vocabulary is best small.
         low: As in `Step`.
     """
     held, most = {}, {}
     for n_layer in (2, 3):  # the first is another where values are mixed
         with torch.device("meta"):
-            options = replace(shape.options, n_layer=n_layer)
-            model = replace(shape, vocab_size=8, types=(), options=options).build().train()
+            model = replace(shape, options=replace(shape.options, n_layer=n_layer)).build().train()
         for rows in (1, 2):
             ledger = Ledger()
             with like_cuda(), ledger:
