@@ -198,17 +198,21 @@ def command(
         budget = ASSUMED_H * 3600
         notes.append(f"neither a corpus nor --hours: {ASSUMED_H:.0f} hours are assumed")
     options = search(config, data, place, budget, top)
-    taken = [*settings, *overrides(options[0], configs.load(chosen, settings))]
+    as_filed = configs.load(chosen, settings)
     timing = None
     if calibrates:
         from train.calibrate import calibrate
 
-        timing = calibrate(chosen, taken, source)
+        timed = calibrate(chosen, [*settings, *overrides(options[0], as_filed)], source)
+        place = place.timed(timed.flops)
+        options = search(config, data, place, budget, top)  # at the rate that this machine reaches
+        timing = timed.for_tokens(options[0].tokens, options[0].shape.flops_per_token)
+    taken = [*settings, *overrides(options[0], as_filed)]
     where = "" if source.root == Path() else f"PHON_WORKSPACE={shlex.quote(str(source.root))} "
     line = f"{where}accelerate launch train/run.py --config {shlex.quote(chosen)} {' '.join(map(shlex.quote, taken))}"
     if as_json:
-        timed = {"step_s": timing.step, "total_s": timing.total, "max_steps": timing.max_steps} if timing else None
-        plan = {"device": place.name, "memory_bytes": place.memory, "corpus": vars(data), "calibrated": timed}
+        told = {"step_s": timing.step, "total_s": timing.total, "max_steps": timing.max_steps} if timing else None
+        plan = {"device": place.name, "memory_bytes": place.memory, "corpus": vars(data), "calibrated": told}
         show.as_json({**plan, "options": [outlook.as_record(option) for option in options], "command": line})
         return
     click.echo("\n".join(outlook.report(options, data, place, notes)))

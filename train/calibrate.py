@@ -4,7 +4,7 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -44,6 +44,13 @@ class Timing:
     sample: float
     save: float
     tokens: int
+    flops: float  # a second, as reached in a step
+
+    def for_tokens(self, tokens: float, flops_per_token: float) -> "Timing":
+        """The same for a run of so many tokens, of a model that may be another: what grows with it is scaled."""
+        share = flops_per_token * self.tokens / (self.flops * self.step)
+        scaled = {key: getattr(self, key) * share for key in ("step", "look", "sample", "save")}
+        return replace(self, max_steps=math.ceil(tokens / self.tokens), **scaled)
 
     @property
     def total(self) -> float:
@@ -95,5 +102,6 @@ def calibrate(config: str, overrides: Sequence[str], workspace: Workspace) -> Ti
         assert training.log
         training.log.close()
         accelerator.end_training()
-    per_step = plan.work.rows_per_step * plan.shape.seq_len
-    return Timing(plan.config, plan.work.max_steps, set_up_s, median(steps[WARM:]), look, sample, saving, per_step)
+    step_s, tokens = median(steps[WARM:]), plan.work.rows_per_step * plan.shape.seq_len
+    reached = plan.shape.flops_per_token * tokens / step_s
+    return Timing(plan.config, plan.work.max_steps, set_up_s, step_s, look, sample, saving, tokens, reached)

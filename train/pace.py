@@ -1,6 +1,6 @@
 """How long a training takes: an interval by the class of set-up, before anything is timed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from train import cards, environment
 from train.choose import MICRO_TOKENS
@@ -40,6 +40,10 @@ class Place:
         """FLOP/s at least and at most with such a model."""
         share = min(1.0, shape.n_embd / WIDE) if self.on_gpu else 1.0
         return self.flops[0] * share, self.flops[1] * share
+
+    def timed(self, flops: float) -> "Place":
+        """The same at a rate that was timed here, with a model much like those it will be asked about."""
+        return replace(self, flops=(0.9 * flops, 1.1 * flops))
 
     def most_rows(self, seq_len: int) -> int:
         """Rows of a micro-step beyond which more gain no speed."""
