@@ -33,6 +33,7 @@ SECTIONS = {
     },
     "About trainings": {
         "models": "List the models there are, with sizes, memory and FLOPs.",
+        "plan": "Find one that fits a machine, a corpus and a time.",
         "runs": "List the runs, or compare some of them.",
         "report": "Write one as an HTML page.",
     },

@@ -36,7 +36,7 @@ def describe(name: str, workspace: Workspace) -> dict[str, Any]:
     from train import contract as contracts
     from train.choose import LONGEST_ROW
     from train.families import shape_of
-    from train.footprint import footprint
+    from train.memory import Step, knows, states, step_memory
 
     config = configs.load(name)
     seq_len, rows = config.data.seq_len, config.train.micro_batch
@@ -46,7 +46,8 @@ def describe(name: str, workspace: Workspace) -> dict[str, Any]:
         contract = contracts.Contract.read(workspace.tokenizer)
     published = shape_of(config, config.model.published_vocab_size, seq_len)
     shape = shape_of(config, contract.vocab_size, seq_len, contract) if contract else published
-    memory = footprint(shape, rows)
+    is_whole = knows(shape)
+    how = Step(rows, micro_steps=2, optimizer=config.optim.name, has_average=config.optim.ema > 0)
     return {
         "name": Path(name).stem,
         "family": config.model.family,
@@ -60,8 +61,8 @@ def describe(name: str, workspace: Workspace) -> dict[str, Any]:
         "parameters_published": published.n_parameters,
         "vocab_size": contract.vocab_size if contract else None,
         "parameters": shape.n_parameters if contract else None,
-        "memory_bytes": memory.size_bytes,
-        "memory_has_activations": memory.is_whole,
+        "memory_bytes": step_memory(shape, how).peak if is_whole else states(shape, config.optim),
+        "memory_has_activations": is_whole,
         "flops_per_token": shape.flops_per_token,
     }
 
@@ -98,8 +99,8 @@ def list_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ours = f"with the {vocabulary:,} tokens of data/tokenizer" if vocabulary else "there is no tokenizer yet"
     legend = (
         f"shape: layers x heads x width. published, ours: parameters with the published vocabulary; {ours}. memory: "
-        "of a training step on one GPU with the config's rows, an estimate; > where activations come on top. FLOPs: of "
-        "training, a token."
+        "of a training step on one GPU in bf16 with the config's rows, calculated; > where activations come on top. "
+        "FLOPs: of training, a token."
     )
     families = [f"  {name.ljust(width)}  {what}" for name, what in FAMILIES.items()]
     below = textwrap.wrap(legend, 78, initial_indent="  ", subsequent_indent="  ")
@@ -116,15 +117,14 @@ def brief(number: int | None) -> str:
 
 def one_lines(row: Mapping[str, Any]) -> dict[str, str]:
     """One config's sizes as labels and values."""
-    from train.footprint import Footprint
-
+    has = "weights, gradients and the optimizer's averages"
+    counted = f"{has}, activations and logits" if row["memory_has_activations"] else f"{has}; activations come on top"
     return {
         "family": row["family"] + (f", {row['model_type']}" if row["model_type"] else ""),
         "shape": f"{row['n_layer']} layers, {row['n_head']} heads, width {row['n_embd']}",
         "published": f"{row['parameters_published']:,} parameters with {row['published_vocab_size']:,} tokens",
         "ours": "" if row["parameters"] is None else f"{row['parameters']:,} with {row['vocab_size']:,} tokens",
-        "memory": f"{brief(row['memory_bytes'])}B with {row['micro_batch']} rows of {row['seq_len']:,}: "
-        + Footprint(row["memory_bytes"], row["memory_has_activations"]).said,
+        "memory": f"{brief(row['memory_bytes'])}B with {row['micro_batch']} rows of {row['seq_len']:,}: {counted}",
         "FLOPs a token": f"{row['flops_per_token']:,}, forward and backward",
     }
 
@@ -144,7 +144,7 @@ def command(names: tuple[str, ...], workspace: Workspace, as_json: bool) -> None
     """List the families of models and the configs there are, or show those named in full.
 
     Parameters are counted with the vocabulary that a config was published with, and with that of data/tokenizer, where
-    there is one. Memory is a first estimate for one GPU.
+    there is one. Memory is calculated, for one GPU.
 
     Example: phon models tiny
     """

@@ -39,6 +39,11 @@ def table(title: str, rows: Mapping[str, str]) -> None:
             click.echo(f"  {label}".ljust(label_width) + f"\n{'':{label_width}}".join(wrapped))
 
 
+def paragraph(text: str, indent: str = "  ") -> list[str]:
+    """A text in lines of a table's width."""
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
 def as_json(value: Any) -> None:
     """Print a value on standard output as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

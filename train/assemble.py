@@ -108,6 +108,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
     config, work = plan.config, plan.work
     newest = on_main(accelerator, lambda: checkpoint.newest(run.checkpoints, display.say))
     on_main(accelerator, lambda: folder.start(run, config, plan.facts))
+    held = device.held_memory(accelerator.device)
     model, state = plan.shape.build(), checkpoint.State()
     if newest:
         state = checkpoint.read_state(newest)
@@ -164,6 +165,7 @@ def set_up(plan: Plan, run: Run, accelerator: Any, display: Display, is_stopping
         log=log,
         display=display,
         peak=device.peak_flops(accelerator.device, plan.precision),
+        held=held,
         is_stopping=is_stopping,
     )
     if training.log and training.log.damaged:

@@ -5,7 +5,7 @@ What each option does and where it comes from stands in docs/models.md; which ca
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, cast
 
@@ -140,6 +140,10 @@ class Shape:
 
 @lru_cache(maxsize=256)
 def _count(shape: Shape) -> tuple[int, int]:
+    n = shape.options.n_layer
+    if n > 3:  # after the first all blocks are alike
+        two, three = (_count(replace(shape, options=replace(shape.options, n_layer=k))) for k in (2, 3))
+        return three[0] + (n - 3) * (three[0] - two[0]), three[1]
     with torch.device("meta"):
         model = Decoder(shape)
     total = sum(p.numel() for p in model.parameters())

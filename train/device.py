@@ -3,26 +3,15 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import torch
 
+from train import cards
 from train.config import TrainConfig
 from train.environment import THREADS, usable_cores
 from train.errors import TrainError
 
-# Dense bf16/fp16 tensor-core peaks in FLOP/s, from the makers' data sheets; first match of the device's name wins.
-PEAKS = {
-    "B200": 2250e12,
-    "H200": 989e12,
-    "H100 PCIe": 756e12,
-    "H100": 989e12,
-    "A100": 312e12,
-    "L40S": 362e12,
-    "RTX 4090": 165.2e12,
-    "RTX 3090": 71e12,
-    "V100": 125e12,
-    "T4": 65e12,
-}
 COMPILE_S = 60  # what a cold compile costs at worst, measured: 20 to 40 s on 2 cores
 COMPILE_SAVES = 0.25  # of a step, at least; measured 0.25 to 0.31 on CPU in bf16
 RATES = {("cpu", "bf16"): 120e9, ("cpu", "fp32"): 40e9, ("cuda", "bf16"): 60e12, ("cuda", "fp16"): 40e12}
@@ -87,8 +76,8 @@ def peak_flops(device: torch.device, precision: str) -> float | None:
     if device.type == "cuda":
         if precision == "fp32":
             return None
-        name = torch.cuda.get_device_name(device)
-        return next((peak for key, peak in PEAKS.items() if key in name), None)
+        card = cards.find(torch.cuda.get_device_name(device))
+        return card.flops if card else None
     if device.type != "cpu":
         return None
     n = 1024
@@ -110,3 +99,11 @@ def peak_memory(device: torch.device) -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def held_memory(device: torch.device) -> int:
+    """Bytes this process holds now: of the GPU's memory by tensors, on a CPU of main memory."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    statm = Path("/proc/self/statm")  # Linux alone has it
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else peak_memory(device)

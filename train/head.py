@@ -76,6 +76,7 @@ class _Loss(torch.autograd.Function):
             of_logits = of_logits.to(x.dtype)
             of_x.append((of_logits @ low) * counts)
             of_weight += of_logits.t() @ (h * counts)
+            del logits, log_p, of_logits  # else they would still be there beside those of the next rows
         ctx.save_for_backward(torch.cat(of_x), of_weight)
         ctx.dtype = weight.dtype
         return nats

@@ -18,6 +18,7 @@ from train.device import peak_memory
 from train.errors import TrainError
 from train.log import Clock, Display, Log
 from train.measure import Measure, measure
+from train.memory import knows, step_memory, step_of
 from train.model import Model
 from train.optim import learning_rate
 from train.sharding import gather
@@ -48,6 +49,7 @@ class Training:
     log: Log | None  # None on other processes
     display: Display
     peak: float | None  # FLOP/s of one device
+    held: int  # bytes that this process held before the model was built
     is_stopping: Callable[[], bool]
 
     @property
@@ -136,11 +138,31 @@ def report(t: Training, clock: Clock, done: Step) -> None:
         "tokens_per_s": tokens_per_s,
         "mfu": tokens_per_s * t.model.shape.flops_per_token / (t.peak * t.world) if t.peak else None,
         "memory": peak_memory(t.accelerator.device),
+        "memory_predicted": predicted_memory(t),
     }
     if t.log:
         t.log.add(record)
     t.accelerator.log({k: v for k, v in record.items() if v is not None}, step=t.state.step)
     t.display.step({**record, "eta_s": eta_s})
+
+
+def predicted_memory(t: Training) -> int | None:
+    """What `memory` comes to by the closed form, for the micro-batch as it is now; None where there is no such form.
+
+    On a CPU it has in it what the process held before, interpreter and libraries; of a GPU there is nothing such.
+    """
+    if not knows(t.model.shape) or t.is_sharded:
+        return None
+    how = step_of(
+        t.work.config,
+        rows=t.state.micro_batch,
+        micro_steps=t.work.rows_per_step // (t.world * t.state.micro_batch),
+        low=4 if t.accelerator.mixed_precision == "no" else 2,
+        on_cpu=t.accelerator.device.type == "cpu",
+        masks=getattr(t.work.packing, "is_shared", False),
+        checkpointing=bool(t.model.checkpointing),
+    )
+    return t.held + step_memory(t.model.shape, how).peak
 
 
 def look(t: Training) -> bool:

@@ -14,7 +14,7 @@ from train import checkpoint, device, environment, folder, sharding
 from train import config as configs
 from train.assemble import Plan, compiles, make_accelerator, on_main, set_up
 from train.choose import LADDER, choose_config, work_out
-from train.config import Config
+from train.config import Config, OptimConfig
 from train.contract import Contract
 from train.curve import draw
 from train.dashboard import choose_display
@@ -25,6 +25,7 @@ from train.folder import Run
 from train.log import LOG, read
 from train.loop import Training, train
 from train.manifest import Manifest, describe_files, require
+from train.memory import states
 from train.model import Shape
 from train.optim import check_schedule
 from train.shards import open_split, packed
@@ -139,22 +140,22 @@ def work_out_plan(request: Request, on: torch.device, *, world: int, checks: boo
     if sharing:
         check_sharing(sharing, work.config, precision)
     else:
-        check_memory(shape, on)
+        check_memory(shape, work.config.optim, on)
     return Plan(name, work, shape, contract, place, shards, held_out, precision, sharing, facts, tuple(notes))
 
 
-def check_memory(shape: Shape, on: torch.device) -> None:
-    """Refuse a model whose weights alone are too many: each with its gradient and one average takes 12 bytes.
+def check_memory(shape: Shape, optim: OptimConfig, on: torch.device) -> None:
+    """Refuse a model that would not fit even with no activations.
 
     Raises:
-        TrainError: they are.
+        TrainError: weights, gradients and the optimizer's averages alone take more than there is.
     """
     has = torch.cuda.get_device_properties(on).total_memory if on.type == "cuda" else environment.memory_bytes()
-    if 12 * shape.n_parameters > has:
+    if states(shape, optim) > has:
         raise TrainError(
-            f"the model's {shape.n_parameters:,} weights take at least {12 * shape.n_parameters / 2**30:,.0f} GiB to "
+            f"the model's {shape.n_parameters:,} weights take at least {states(shape, optim) / 2**30:,.0f} GiB to "
             f"train, and there are {has / 2**30:,.0f}",
-            hint="take a smaller one (phon models lists some), or share it out: docs/many-gpus.md",
+            hint="take a smaller one (phon plan finds what fits), or share it out: docs/many-gpus.md",
         )
 
 

@@ -261,7 +261,7 @@ def busy(workspace: Path) -> Iterator[Path]:
 
 def test_a_model_that_cannot_fit_is_refused_before_it_is_made(workspace: Path) -> None:
     said = trained(workspace, "--config", "gpt2-xl", "model.n_layer=20000", code=1)
-    assert re.search(r"weights take at least 6,\d{3} GiB to train, and there are \d", said)
+    assert re.search(r"weights take at least 9,\d{3} GiB to train, and there are \d", said)
     assert not (workspace / "runs").exists()
 
 
