@@ -103,7 +103,7 @@ def tune(sweep: Sweep, pool: Pool, say: Callable[[str], None]) -> None:
             say(f"{job.name} · {f'failed: {error}' if error else f'{bits:.4f} bits per byte'}")
     ledger = sweep.ledger()
     for at, one in enumerate(sweep.solved):
-        if is_tuned:
+        if is_tuned and one.cell.name not in ledger.cells:
             sweep.solved[at] = chosen(one, ledger.trials.get(one.cell.name, ()))
         if one.cell.name not in ledger.cells:
             append(sweep.path, cell_record(sweep.solved[at]))

@@ -1,7 +1,7 @@
 """A study in a workspace: its trainings, and its ledger, in which every result is written once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,15 +12,16 @@ from pipeline.errors import PipelineError
 from pipeline.jobs import Job
 from pipeline.sweep import FOLDER, LEDGER
 from pipeline.tuning import SEED, SHARE, as_overrides, name_of
+from train.calibrate import calibrate
 from train.config import path_of
 from train.contract import Contract
 from train.environment import memory_bytes, processor, usable_cores
 from train.files import lock, sha256_file
 from train.history import History
 from train.ledger import Ledger, Record, append
-from train.match import Solved, solve
+from train.match import Solved, settled, solve
 from train.shards import packed
-from train.study import Study, in_turn, load
+from train.study import Cell, Study, in_turn, load
 from train.workspace import Workspace
 
 QUIET = ("train.patience=0", "log.sample_every=0")  # a run that ends early has not spent its budget
@@ -196,4 +197,20 @@ def open_study(name_or_file: str, workspace: Workspace, say: Callable[[str], Non
     name, study = load(name_or_file)
     study = study.model_copy(update={"seeds": seeds}) if seeds else study
     found = places(study, workspace, workspace.root / FOLDER / name, say)
-    return Sweep(study, name, workspace, solve(study, corpora(found)), found)
+
+    def time_a_token(cell: Cell, settings: Sequence[str]) -> float:
+        say(f"{cell.name}: timing ten steps")
+        timing = calibrate(str(path_of(study.config)), settings, found[cell.name])
+        return timing.step / timing.tokens
+
+    data = corpora(found)
+    path = workspace.root / FOLDER / name / LEDGER
+    there = Ledger.read(path).cells if path.is_file() else {}
+    cells = [
+        settled(study, cell, there[cell.name].overrides, there[cell.name].mismatch, data[cell.name])
+        for cell in study.listed
+        if cell.name in there
+    ]
+    if len(cells) < len(study.listed):
+        cells = solve(study, data, time_a_token)
+    return Sweep(study, name, workspace, cells, found)

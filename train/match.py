@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from train import config as configs
@@ -11,7 +11,8 @@ from train.config import Config
 from train.contract import Contract
 from train.errors import TrainError
 from train.families import shape_of
-from train.footprint import footprint
+from train.memory import knows, states, step_memory
+from train.memory import step_of as how
 from train.model import Shape
 from train.shards import Shards
 from train.study import Cell, Held, Study
@@ -42,7 +43,7 @@ class Figures:
         flops_per_token: Of training.
         memory: Bytes of a step, an estimate.
         passes: Over the corpus, so over its bytes.
-        time: Seconds, an estimate; 0 where none was asked for.
+        time: Seconds of its steps, by ten that were timed; 0 where time is not held.
     """
 
     params: int
@@ -81,7 +82,7 @@ class Solved:
     mismatch: dict[str, float]
 
 
-Timing = Callable[[Config, Corpus], float]  # seconds a token of a config's step, measured
+Timing = Callable[[Cell, Sequence[str]], float]  # seconds a token that a cell with these settings takes, measured
 
 
 def solve(study: Study, corpora: Mapping[str, Corpus], time_a_token: Timing | None = None) -> list[Solved]:
@@ -98,8 +99,20 @@ def solve(study: Study, corpora: Mapping[str, Corpus], time_a_token: Timing | No
     corpus = corpora[first.name]
     work = worked_out(loaded(study, [*study.settings, *first.settings]), corpus)
     timing = time_a_token if "time" in study.hold else None
-    solver = Solver(study, work, figures(work, corpus, timing), fixed_by(work, study), timing)
+    fixed = fixed_by(work, study)
+    a_token_s = timing(first, [*study.settings, *first.settings, *fixed]) if timing else 0.0
+    solver = Solver(study, work, figures(work, corpus, a_token_s), fixed, timing)
     return [solver.solve(cell, corpora[cell.name]) for cell in study.listed]
+
+
+def settled(
+    study: Study, cell: Cell, overrides: Sequence[str], mismatch: Mapping[str, float], corpus: Corpus
+) -> Solved:
+    """A cell as it was made equal before. Raises TrainError where its settings do not fit any more."""
+    work = worked_out(loaded(study, overrides), corpus)
+    gave_way = {*study.free, "train.max_steps", "train.epochs"}
+    changed = tuple(setting for setting in overrides if setting.partition("=")[0] in gave_way)
+    return Solved(cell, tuple(overrides), changed, work.config, figures(work, corpus), dict(mismatch))
 
 
 def fixed_by(work: Work, study: Study) -> list[str]:
@@ -123,8 +136,8 @@ def shape_in(config: Config, seq_len: int, corpus: Corpus) -> Shape:
     return shape_of(config, corpus.contract.vocab_size, seq_len, corpus.contract)
 
 
-def figures(work: Work, corpus: Corpus, time_a_token: Timing | None = None) -> Figures:
-    """What a run spends."""
+def figures(work: Work, corpus: Corpus, a_token_s: float = 0.0) -> Figures:
+    """What a run spends, where a token takes so many seconds."""
     shape = shape_in(work.config, work.packing.seq_len, corpus)
     tokens = work.max_steps * configs.known(work.config.train.global_batch)
     return Figures(
@@ -132,10 +145,17 @@ def figures(work: Work, corpus: Corpus, time_a_token: Timing | None = None) -> F
         own_params=shape.n_parameters - shape.n_embeddings,
         flops_per_token=shape.flops_per_token,
         tokens=tokens,
-        memory=footprint(shape, work.micro_batch).size_bytes,
+        memory=memory(work.config, shape, work.micro_batch, work.rows_per_step),
         passes=work.schedule.epoch(work.max_steps),
-        time=tokens * time_a_token(work.config, corpus) if time_a_token else 0.0,
+        time=tokens * a_token_s,
     )
+
+
+def memory(config: Config, shape: Shape, micro_batch: int, rows_per_step: int) -> int:
+    """Bytes of a step in bf16 on one GPU, an estimate; without a closed form, those of weights and optimizer."""
+    if not knows(shape):
+        return states(shape, config.optim)
+    return step_memory(shape, how(config, micro_batch, rows_per_step // micro_batch)).peak
 
 
 @dataclass(frozen=True)
@@ -230,7 +250,7 @@ class Solver:
         shape = shape_in(config, configs.known(config.data.seq_len), corpus)
         has = {
             "params": shape.n_parameters,
-            "memory": footprint(shape, self.first.micro_batch).size_bytes,
+            "memory": memory(config, shape, self.first.micro_batch, self.first.rows_per_step),
             "flops": shape.flops_per_token,
         }
         return [has[held] / value - 1 for held, value in wanted.items()]
@@ -239,7 +259,11 @@ class Solver:
         """A cell of the length that the budget leaves it, its shape changed already."""
         hold, settings = self.study.hold, [*own, *change]
         work = worked_out(loaded(self.study, settings), corpus)
-        found = figures(work, corpus, self.time_a_token)
+        is_first = cell == self.study.first
+        a_token_s = self.base.time / self.base.tokens
+        if self.time_a_token and not is_first:
+            a_token_s = self.time_a_token(cell, settings)
+        found = figures(work, corpus, a_token_s)
         length: list[str] = []
         if "tokens" in hold:
             length = ["train.epochs=none", f"train.max_steps={self.first.max_steps}"]
@@ -248,11 +272,9 @@ class Solver:
         elif "flops" in hold or "time" in hold:
             share = self.base.time / found.time if "time" in hold else self.base.flops / found.flops
             length = ["train.epochs=none", f"train.max_steps={max(1, round(work.max_steps * share))}"]
-        if length and cell != self.study.first:
+        if length and not is_first:
             work = worked_out(loaded(self.study, [*settings, *length]), corpus)
-            a_token = found.time / found.tokens
-            found = figures(work, corpus)
-            found = replace(found, time=a_token * found.tokens)
+            found = figures(work, corpus, a_token_s)
         mismatch = {str(held): found.of(held) / self.base.of(held) - 1 for held in hold}
         overrides = {setting.partition("=")[0]: setting for setting in (*settings, *length)}  # the last one counts
         return Solved(cell, tuple(overrides.values()), (*change, *length), work.config, found, mismatch)

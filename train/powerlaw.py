@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from train import scaling
+
 Array = NDArray[np.float64]
 
 EXPONENTS = (0.01, 5.0)  # what an exponent may be; one that ends there is not determined
@@ -162,19 +164,24 @@ class Published:
     source: str
 
 
-PUBLISHED = {
-    "besiroglu": Published(
-        {"E": 1.8172, "A": 482.01, "alpha": 0.3478, "B": 2085.43, "beta": 0.3658},
-        "Besiroglu et al. 2024, arXiv 2404.10102",
-    ),
-    "hoffmann": Published(
-        {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28}, "Hoffmann et al. 2022, arXiv 2203.15556"
-    ),
-    "muennighoff": Published(
-        {"E": 1.87, "A": 521.0, "alpha": 0.353, "B": 1488.0, "beta": 0.353, "rho": 15.388},
-        "Muennighoff et al. 2023, arXiv 2305.16264",
-    ),
-}
+def published() -> dict[str, Published]:
+    """The laws of `train.scaling`, by the first author's name."""
+    return {
+        "besiroglu": Published(as_values(scaling.BESIROGLU), "Besiroglu et al. 2024, arXiv 2404.10102"),
+        "hoffmann": Published(as_values(scaling.HOFFMANN), "Hoffmann et al. 2022, arXiv 2203.15556"),
+        "muennighoff": Published(
+            {**as_values(scaling.MUENNIGHOFF), "rho": scaling.MUENNIGHOFF.R_D},
+            "Muennighoff et al. 2023, arXiv 2305.16264",
+        ),
+    }
+
+
+def as_values(law: scaling.Sum) -> dict[str, float]:
+    """A law's constants as this module names them."""
+    return {name: getattr(law, name) for name in ("E", "A", "alpha", "B", "beta")}
+
+
+PUBLISHED = published()
 
 
 def bounds(law: Law, losses: Array) -> tuple[Array, Array]:

@@ -72,6 +72,11 @@ class Study(Settings):
                 f"the cells are {', '.join(names)}", hint="a study compares two or more, each of its own name"
             )
         assert self.first
+        if "time" in self.hold and {"tokens", "bytes", "flops"} & {*self.hold}:
+            raise TrainError(
+                "time is held by the number of steps, and tokens, bytes or flops would set it too",
+                hint='hold time by itself, or with "params" or "memory"',
+            )
         return self
 
     @property
