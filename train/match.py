@@ -248,12 +248,13 @@ class Solver:
         """By which share each wanted quantity of a shape is off."""
         config = loaded(self.study, settings)
         shape = shape_in(config, configs.known(config.data.seq_len), corpus)
+        first = self.first
         has = {
-            "params": shape.n_parameters,
-            "memory": memory(config, shape, self.first.micro_batch, self.first.rows_per_step),
-            "flops": shape.flops_per_token,
+            "params": lambda: shape.n_parameters,
+            "memory": lambda: memory(config, shape, first.micro_batch, first.rows_per_step),
+            "flops": lambda: shape.flops_per_token,
         }
-        return [has[held] / value - 1 for held, value in wanted.items()]
+        return [has[held]() / value - 1 for held, value in wanted.items()]
 
     def lengthened(self, cell: Cell, own: Sequence[str], change: Sequence[str], corpus: Corpus) -> Solved:
         """A cell of the length that the budget leaves it, its shape changed already."""
