@@ -33,11 +33,11 @@ SECTIONS = {
     },
     "About trainings": {
         "models": "List the models there are, with sizes, memory and FLOPs.",
-        "plan": "Find one that fits a machine, a corpus and a time.",
         "runs": "List the runs, or compare some of them.",
         "report": "Write one as an HTML page.",
     },
     "Which model": {
+        "plan": "Find one that fits a machine, a corpus and a time.",
         "sweep": "Run a study: several models at one budget, from several seeds.",
         "fit": "Fit a power law to runs, with intervals.",
     },
