@@ -33,7 +33,7 @@ class Timing:
         look: To measure on the validation split; 0 where it has none.
         sample: To draw the log's samples.
         save: To write a checkpoint.
-        tokens: Of a step.
+        tokens: Learned from in a step, on average.
     """
 
     config: Config
@@ -44,7 +44,7 @@ class Timing:
     sample: float
     save: float
     tokens: int
-    flops: float  # a second, as reached in a step
+    flops: float  # a second, spent on these tokens
 
     def for_tokens(self, tokens: float, flops_per_token: float) -> "Timing":
         """The same for a run of so many tokens, of a model that may be another: what grows with it is scaled."""
@@ -102,6 +102,7 @@ def calibrate(config: str, overrides: Sequence[str], workspace: Workspace) -> Ti
         assert training.log
         training.log.close()
         accelerator.end_training()
-    step_s, tokens = median(steps[WARM:]), plan.work.rows_per_step * plan.shape.seq_len
+    work, step_s = plan.work, median(steps[WARM:])
+    tokens = round(work.rows_per_step * work.packing.n_predictions / work.packing.n_rows)  # padding teaches nothing
     reached = plan.shape.flops_per_token * tokens / step_s
     return Timing(plan.config, plan.work.max_steps, set_up_s, step_s, look, sample, saving, tokens, reached)
