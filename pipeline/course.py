@@ -68,7 +68,7 @@ def run(sweep: Sweep, devices: Sequence[Device], say: Callable[[str], None]) -> 
     failed = 0
     with show.progress() as update:
         watch = Watch(sweep, update, say)
-        pool = Pool(sweep.folder, devices, lambda job: (job.cell, job.seed) in sweep.done(), watch.tick)
+        pool = Pool(sweep.folder, devices, sweep.done, watch.tick)
         tune(sweep, pool, say)
         for job, error in pool.run(sweep.jobs()):
             record = run_record(job, job.history(), error)

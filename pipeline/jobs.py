@@ -70,13 +70,13 @@ class Pool:
 
     Args:
         folder: The study's, where claims and what trainings say are kept.
-        is_done: Whether another program has finished a job.
+        done: Cell and seed of what is finished, by whichever program.
         tick: Called now and then with what goes on.
     """
 
     folder: Path
     devices: Sequence[Device]
-    is_done: Callable[[Job], bool]
+    done: Callable[[], set[tuple[str, int]]]
     tick: Callable[[list[Job]], None]
     running: list[Running] = field(default_factory=list)
 
@@ -85,8 +85,9 @@ class Pool:
         todo, free = list(jobs), list(self.devices)
         try:
             while todo or self.running:
+                done = self.done() if free and todo else set()
                 for job in [*todo] if free else []:
-                    if self.is_done(job):
+                    if (job.cell, job.seed) in done:
                         todo.remove(job)
                     elif free and self.start(job, free[0]):
                         todo.remove(job)

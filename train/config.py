@@ -285,6 +285,19 @@ def path_of(name_or_file: str) -> Path:
     return path if path.suffix else FOLDER / f"{name_or_file}.toml"
 
 
+def no_such(what: str, name: str, there: Sequence[str]) -> TrainError:
+    """The error of a name that nothing has, with the nearest that something has."""
+    near = difflib.get_close_matches(name, there, 1)
+    hint = (f"did you mean {near[0]!r}? " if near else "") + f"there are: {', '.join(there)}; or a .toml file"
+    return TrainError(f"no {what} {name!r}", hint=hint)
+
+
+def first_reason(error: ValidationError) -> str:
+    """Why values do not fit, of the first that does not."""
+    told: str = error.errors()[0]["msg"]
+    return told[0].lower() + told[1:]
+
+
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> Config:
     """A config by name or from a file, with `section.key=value` on top.
 
@@ -293,11 +306,7 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Config:
     """
     path = path_of(name_or_file)
     if not path.is_file():
-        near = difflib.get_close_matches(name_or_file, names(), 1)
-        raise TrainError(
-            f"no config {name_or_file!r}",
-            hint=(f"did you mean {near[0]!r}? " if near else "") + f"there are: {', '.join(names())}; or a .toml file",
-        )
+        raise no_such("config", name_or_file, names())
     try:
         values = read_toml(path)
     except (ValueError, RecursionError) as error:
@@ -350,7 +359,7 @@ def build(values: dict[str, Any], overrides: Sequence[str] = (), *, source: str 
         section, _, key = place.partition(".")
         where = "the command line" if key in given.get(section, {}) else source or "config"
         raise TrainError(
-            f"{where}: {place} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
+            f"{where}: {place} = {first['input']!r}: {first_reason(error)}",
             hint="see the sections in docs/training.md",
         ) from error
 

@@ -46,23 +46,11 @@ def descend(
     """
     goal, weights = (np.broadcast_to(each, (len(start), each.shape[-1])) for each in (goal, weights))
     size = max(1, CHUNK // (goal.shape[1] * start.shape[1]))
-    found, cost = start.copy(), np.empty(len(start))
-    for first in range(0, len(start), size):
-        part = slice(first, first + size)
-        found[part], cost[part] = _some(evaluate, goal[part], weights[part], start[part], limits, free, delta)
-    return found, cost
-
-
-def _some(
-    evaluate: Evaluate,
-    goal: Array,
-    weights: Array,
-    start: Array,
-    limits: tuple[Array, Array],
-    free: Array,
-    delta: float,
-) -> tuple[Array, Array]:
-    """As `descend`, all at once; a problem that is done leaves the others behind."""
+    if len(start) > size:
+        parts = [slice(first, first + size) for first in range(0, len(start), size)]
+        ends = [descend(evaluate, goal[part], weights[part], start[part], limits, free, delta) for part in parts]
+        found, costs = zip(*ends, strict=True)
+        return np.concatenate(found), np.concatenate(costs)
     lower, upper = limits[0][free], limits[1][free]
     ended, ended_cost, index = start.copy(), np.empty(len(start)), np.arange(len(start))
     theta, damping, calm = start.copy(), np.full(len(start), 1e-2), np.zeros(len(start), int)

@@ -1,6 +1,5 @@
 """A study: one question, asked of several models at one budget, each from several seeds."""
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from train.config import FOLDER, Settings, read_toml
+from train.config import FOLDER, Settings, first_reason, no_such, read_toml
 from train.errors import TrainError
 
 BUILT_IN = FOLDER / "studies"
@@ -134,19 +133,12 @@ def load(name_or_file: str) -> tuple[str, Study]:
     path = Path(name_or_file)
     path = path if path.suffix else BUILT_IN / f"{name_or_file}.toml"
     if not path.is_file():
-        near = difflib.get_close_matches(name_or_file, names(), 1)
-        raise TrainError(
-            f"no study {name_or_file!r}",
-            hint=(f"did you mean {near[0]!r}? " if near else "") + f"there are: {', '.join(names())}; or a .toml file",
-        )
+        raise no_such("study", name_or_file, names())
     try:
         return path.stem, Study(**read_toml(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise TrainError(
-            f"{path}: {place}: {first['msg'][0].lower()}{first['msg'][1:]}", hint="see docs/studies.md"
-        ) from error
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise TrainError(f"{path}: {place}: {first_reason(error)}", hint="see docs/studies.md") from error
     except (ValueError, RecursionError) as error:
         raise TrainError(f"{path}: {error}", hint="it must be TOML: see docs/studies.md") from error
     except TrainError as error:
