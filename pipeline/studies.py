@@ -26,6 +26,7 @@ from train.workspace import Workspace
 
 QUIET = ("train.patience=0", "log.sample_every=0")  # a run that ends early has not spent its budget
 MEASURED = 10  # times in a run
+GROWS = ("seeds", "trials")  # may be more the next time
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Sweep:
                 append(self.path, head)
         then = self.ledger().study
         for had, has, what in (
-            (then.definition, head["definition"], "settings"),
+            (definition(then.definition), head["definition"], "settings"),
             (then.corpus.sha256, head["corpus"]["sha256"], "data"),
         ):
             if had != has:
@@ -124,10 +125,11 @@ class Sweep:
             "axes": axes(study),
             "hold": list(study.hold),
             "baseline": first.axes,
+            "within": list(study.within),
             "seeds": list(range(study.seeds)),
             "lr": "tuned" if study.lr in ("search", "optuna") else study.lr,
             "config": study.config,
-            "definition": json.loads(study.model_dump_json(exclude={"seeds", "trials"})),
+            "definition": definition(study.model_dump()),
             "machine": f"{processor()}, {usable_cores()} cores, {memory_bytes() / 2**30:.0f} GiB",
             "versions": {name: version(name) for name in ("phon", "torch", "transformers", "accelerate")},
             "corpus": {
@@ -137,6 +139,13 @@ class Sweep:
                 "sha256": sha256_file(place.shards / "manifest.json"),
             },
         }
+
+
+def definition(values: Mapping[str, Any]) -> Record:
+    """What makes two ledgers of one study: its file, and the defaults of what that does not say."""
+    defaults = {name: field.default for name, field in Study.model_fields.items() if not field.is_required()}
+    found: Record = json.loads(json.dumps({**defaults, **values}))
+    return {key: value for key, value in found.items() if key not in GROWS}
 
 
 def axes(study: Study) -> dict[str, list[Any]]:

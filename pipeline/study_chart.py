@@ -78,7 +78,9 @@ def differences(outcomes: Outcomes, picture: Path) -> bool:
         axes.errorbar(gap.value, place, xerr=gap.half, fmt="o", color=colour, capsize=3, markersize=4)
     axes.set_yticks(range(len(rows)), [printable(name) for name, _ in rows], parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel("bits per byte more than the baseline, 95 % interval; grey: open, after Holm's correction")
+    axes.set_xlabel(
+        "bits per byte more than what it is compared with, 95 % interval; grey: open, after Holm's correction"
+    )
     return finish(axes, picture)
 
 
@@ -125,7 +127,7 @@ def scatter(
 
 
 def heat_map(study: Study, outcomes: Outcomes, picture: Path) -> bool:
-    """Bits per byte over two axes; a star marks what differs from the baseline."""
+    """Bits per byte over two axes; a star marks what differs from the cell it is compared with."""
     wide = [axis for axis, values in study.axes.items() if len(values) > 1]
     if len(wide) != 2:
         return False

@@ -20,8 +20,8 @@ RATES = {
     "tuned": "Each cell's learning rate was searched for.",
 }
 RULE = (
-    "A cell is called lower or higher than the baseline only where the 95 % interval of the paired difference leaves "
-    "out zero and p, after Holm's correction over all cells, is below 0.05. All else is open. Intervals are Student's, "
+    "A cell is called lower or higher than another only where the 95 % interval of the paired difference leaves out "
+    "zero and p, after Holm's correction over all cells, is below 0.05. All else is open. Intervals are Student's, "
     "over seeds; for the same seed all cells learn from the same rows in the same order. Seeds: how many would find a "
     "difference like the one measured four times in five, among as many cells."
 )
@@ -60,13 +60,13 @@ def draw_pictures(ledger: Ledger, found: Mapping[str, Outcome], folder: Path) ->
     """The pictures that the ledger has enough for; those of an earlier drawing go away."""
     drawn = []
     kinds: list[tuple[Picture, Callable[[Path], bool]]] = [
-        (Picture("differences.png", "Differences to the baseline"), lambda to: study_chart.differences(found, to)),
+        (Picture("differences.png", "Differences"), lambda to: study_chart.differences(found, to)),
         (
             Picture("curves.png", "Learning curves, from the lowest to the highest seed"),
             lambda to: study_chart.curves(found, to),
         ),
         (
-            Picture("heat-map.png", "Both axes; a star differs from the baseline"),
+            Picture("heat-map.png", "Both axes; a star differs from what it is compared with"),
             lambda to: study_chart.heat_map(ledger.study, found, to),
         ),
         (Picture("flops.png", "Loss against FLOPs"), lambda to: study_chart.against_flops(found, to)),
@@ -89,7 +89,7 @@ def as_page(ledger: Ledger, found: Mapping[str, Outcome], pictures: Sequence[Pic
         element("h1", study.title or study.name),
         element("p", study.question),
         terms(facts(ledger)),
-        section("What the runs show", *(element("p", line) for line in findings(found)), as_table(results)),
+        section("What the runs show", *(element("p", line) for line in findings(ledger, found)), as_table(results)),
         *(section(picture.title, image((folder / picture.name).read_bytes(), picture.title)) for picture in pictures),
         section("What the cells cost", as_table(costs)),
         section("How they were set", element("p", RATES[study.lr]), as_table(cells), element("p", RULE, class_="soft")),
@@ -106,7 +106,7 @@ def as_markdown(ledger: Ledger, found: Mapping[str, Outcome], pictures: Sequence
         escaped(study.question),
         "\n".join(f"- {name}: {escaped(value)}" for name, value in facts(ledger)),
         "## What the runs show",
-        *map(escaped, findings(found)),
+        *map(escaped, findings(ledger, found)),
         as_rows(results),
         *(f"## {picture.title}\n\n![{picture.title}]({picture.name})" for picture in pictures),
         "## What the cells cost",
@@ -134,7 +134,7 @@ def facts(ledger: Ledger) -> list[tuple[str, str]]:
     ]
 
 
-def findings(found: Mapping[str, Outcome]) -> Iterator[str]:
+def findings(ledger: Ledger, found: Mapping[str, Outcome]) -> Iterator[str]:
     """What may be claimed, then what is open; a sentence each."""
     lower, higher, still = (
         [name for name, outcome in found.items() if outcome.verdict == verdict] for verdict in (LOWER, HIGHER, OPEN)
@@ -142,7 +142,8 @@ def findings(found: Mapping[str, Outcome]) -> Iterator[str]:
     for names, word in ((lower, "Fewer"), (higher, "More")):
         if names:
             listed = ", ".join(described(name, found[name]) for name in names)
-            yield f"{word} bits per byte than the baseline: {listed}."
+            than = "the cell it is compared with" if ledger.study.within else "the baseline"
+            yield f"{word} bits per byte than {than}: {listed}."
     if still:
         yield f"Open, neither better nor worse as far as these runs show: {', '.join(still)}."
     if not any(outcome.runs for outcome in found.values()):
@@ -163,10 +164,20 @@ def described(name: str, outcome: Outcome) -> str:
 
 def tables(ledger: Ledger, found: Mapping[str, Outcome]) -> tuple[Table, Table, Table]:
     """What came out, what it cost, how it was set."""
+    to = ["compared with"] if ledger.study.within else []
     results = Table(
         "Bits per byte of original text, with 95 % intervals",
-        ("cell", "runs", "bits per byte", "to the baseline", "p (Holm)", "verdict", "seeds"),
-        [(name, str(len(of.runs)), plain(of.bits), *compared(of)) for name, of in found.items()],
+        ("cell", "runs", "bits per byte", *to, "difference", "p (Holm)", "verdict", "seeds"),
+        [
+            (
+                name,
+                str(len(of.runs)),
+                plain(of.bits),
+                *([of.to or "–"] if to else []),
+                *compared(of),
+            )
+            for name, of in found.items()
+        ],
     )
     costs = Table(
         "Memory: the most of any run; tokens/s: the median",

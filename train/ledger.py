@@ -42,6 +42,7 @@ class Study(Line):
     axes: dict[str, list[Value]] = {}
     hold: list[str] = []
     baseline: dict[str, Value] = {}
+    within: list[str] = []
     seeds: list[int] = []
     lr: Literal["law", "shared", "tuned"] = "shared"
     config: str = ""
@@ -158,17 +159,25 @@ class Ledger:
     @property
     def baseline(self) -> str | None:
         """The name of the cell that the others are compared with."""
-        wanted = self.study.baseline
-        if not wanted:
-            return None
-        return next(
-            (
-                name
-                for name, cell in self.cells.items()
-                if all(cell.axes.get(axis) == at for axis, at in wanted.items())
-            ),
-            None,
-        )
+        return self._at(self.study.baseline)
+
+    def against(self, name: str) -> str | None:
+        """The name of the cell that one is compared with.
+
+        That is the baseline, or with `within` the cell that has the baseline's values on all other axes; such a cell
+        is itself compared with the baseline.
+        """
+        own = {axis: at for axis, at in self.cells[name].axes.items() if axis in self.study.within}
+        near = self._at(self.study.baseline | own)
+        found = near if near != name else self.baseline
+        return found if found != name else None
+
+    def _at(self, wanted: Mapping[str, Value]) -> str | None:
+        """The name of the cell of these values; None without values."""
+        for name, cell in self.cells.items():
+            if wanted and all(cell.axes.get(axis) == at for axis, at in wanted.items()):
+                return name
+        return None
 
 
 def read(path: Path) -> list[tuple[int, Line]]:

@@ -19,9 +19,10 @@ class Outcome:
         runs: Those that finished, by seed.
         states: How many runs are in each state.
         bits: Bits per byte, over seeds; None before a run finished.
-        against: Bits per byte less the baseline's, seed by seed; None of the baseline and without common seeds.
+        to: The cell it is compared with: the baseline, or with `within` its own.
+        against: Bits per byte less that cell's, seed by seed; None of the baseline and without common seeds.
         p: Of that difference, after Holm's correction over all cells.
-        verdict: `lower` or `higher` than the baseline, `open`, `baseline`, or empty where nothing can be said.
+        verdict: `lower` or `higher` than that cell, `open`, `baseline`, or empty where nothing can be said.
         seeds: How many would find a difference of this size among so many cells four times in five, if it is open;
             None if over a thousand, or unknown.
     """
@@ -30,6 +31,7 @@ class Outcome:
     runs: Mapping[int, Run]
     states: Mapping[str, int]
     bits: Mean | None
+    to: str | None
     against: Difference | None
     p: float | None
     verdict: str
@@ -54,9 +56,8 @@ def outcomes(ledger: Ledger) -> dict[str, Outcome]:
         for name in ledger.cells
     }
     baseline = ledger.baseline
-    against = {
-        name: difference(of, bits[baseline]) for name, of in bits.items() if baseline is not None and name != baseline
-    }
+    to = {name: ledger.against(name) for name in bits}
+    against = {name: difference(of, bits[other]) for name, of in bits.items() if (other := to[name]) is not None}
     tested = {name: found.p for name, found in against.items() if found and found.p is not None}
     raised = dict(zip(tested, holm([*tested.values()]), strict=True))
     found = {}
@@ -68,6 +69,7 @@ def outcomes(ledger: Ledger) -> dict[str, Outcome]:
             runs=ledger.of(name),
             states=Counter(run.state for run in ledger.runs.values() if run.cell == name),
             bits=mean([*bits[name].values()]) if bits[name] else None,
+            to=to[name],
             against=gap,
             p=raised.get(name),
             verdict=verdict,

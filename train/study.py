@@ -54,6 +54,7 @@ class Study(Settings):
     axes: dict[str, tuple[Any, ...]] = Field({})  # every combination is a cell
     cells: tuple[dict[str, Any], ...] = ()  # or each by itself, with a name if it likes
     baseline: dict[str, Any] | str  # the cell that others are compared with: its values, or its name
+    within: tuple[str, ...] = ()  # axes: each of their values has a baseline of its own, which meets the first one
     hold: tuple[Held, ...]  # what every cell has as much of as the baseline
     free: tuple[str, ...] = ("model.n_embd", "model.n_inner")  # what may give way for it
     seeds: int = Field(3, ge=1)
@@ -71,6 +72,8 @@ class Study(Settings):
                 f"the cells are {', '.join(names)}", hint="a study compares two or more, each of its own name"
             )
         assert self.first
+        if wrong := [axis for axis in self.within if axis not in self.axes]:
+            raise TrainError(f"within = {wrong[0]!r} is no axis", hint=f"the axes are {', '.join(self.axes)}")
         if "time" in self.hold and {"tokens", "bytes", "flops"} & {*self.hold}:
             raise TrainError(
                 "time is held by the number of steps, and tokens, bytes or flops would set it too",

@@ -172,6 +172,8 @@ def test_mistakes_get_one_line(prepared: Path, tmp_path: Path, capsys: pytest.Ca
     assert "cell n_embd-96 cannot be made equal to n_embd-32: params +" in told(width)
     other = TOY.replace('"model.n_head" = 2', '"model.n_head" = 3')
     assert "own.toml: baseline = {'model.n_head': 3} is no cell" in told(other)
+    within = TOY.replace("baseline =", 'within = ["model.n_layer"]\nbaseline =')
+    assert "own.toml: within = 'model.n_layer' is no axis\nhint: the axes are model.n_head" in told(within)
     assert "own.toml: hold.0: input should be 'params'" in told(TOY.replace('"params"', '"weights"'))
     assert told(TOY.replace("n_head", "n_heads")).startswith("error: unknown key model.n_heads")
     for arguments, message in (

@@ -33,9 +33,9 @@ def test_the_page_has_its_tables_and_its_pictures_inside(ledger: Path, tmp_path:
     page = shown(draw(ledger, tmp_path / "report"))
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [picture["alt"] for picture in pictures] == [
-        "Differences to the baseline",
+        "Differences",
         "Learning curves, from the lowest to the highest seed",
-        "Both axes; a star differs from the baseline",
+        "Both axes; a star differs from what it is compared with",
         "Loss against FLOPs",
         "Loss against memory",
     ]

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.studies import write_study
@@ -68,3 +69,21 @@ def test_speed_is_the_median_and_memory_the_most(tmp_path: Path) -> None:
     found = outcomes(heads(tmp_path / "l.jsonl", 1.7, 1.6, 1.6, 1.5))["head2"]
     assert found.tokens_per_s == 5951
     assert found.peak_memory == 10**9 + 10**7
+
+
+def test_with_an_axis_within_which_to_compare_each_of_its_values_has_its_own_baseline(tmp_path: Path) -> None:
+    axes = {"data.max_tokens": [100, 25], "optim.weight_decay": [1, 2]}
+    bits = {(100, 1): 1.6, (100, 2): 1.6, (25, 1): 2.0, (25, 2): 1.8}
+    base = {"data.max_tokens": 100, "optim.weight_decay": 1}
+
+    def of(at: Mapping[str, int]) -> float:
+        return bits[at["data.max_tokens"], at["optim.weight_decay"]]
+
+    path = write_study(tmp_path / "l.jsonl", axes, base, of, within=["data.max_tokens"], noise=0.0005)
+    found = outcomes(Ledger.read(path))
+    assert {name: (one.to, one.verdict) for name, one in found.items()} == {
+        "tokens100-decay1": (None, "baseline"),
+        "tokens100-decay2": ("tokens100-decay1", "open"),
+        "tokens25-decay1": ("tokens100-decay1", "higher"),
+        "tokens25-decay2": ("tokens25-decay1", "lower"),
+    }
