@@ -23,7 +23,7 @@ class Arpabet:
     """
 
     name = "arpabet"
-    version = "1"
+    version = "2"
 
     def __init__(self, form: str = "compact", stress: bool = True) -> None:
         if form not in FORMS:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 
-SPOKEN_SIGNS = "£€¥₹¢°§±×÷"  # signs outside ASCII that normalize.py has words for
+SPOKEN_SIGNS = "£€¥₹₩₽₺₪฿₱₫₦¢°§±×÷©♯♭\u00b5\u2126"  # signs outside ASCII that normalize.py has words for
 
 _FOLDED = {
     **dict.fromkeys("‘’‚‛ʼʻʹ′`´＇", "'"),
@@ -54,16 +54,45 @@ _FOLDED = {
     "Ŋ": "Ng",
     "ə": "a",
     "Ə": "A",
-    "²": "^2",
-    "³": "^3",
-    "µ": "u",
-    "μ": "u",
     "º": "°",
+    "″": '"',
     "№": "No. ",
     "™": " ",
     "®": " ",
-    "©": " ",
+    "ℓ": "L",
+    "≤": "<=",
+    "⩽": "<=",
+    "≥": ">=",
+    "⩾": ">=",
+    "≠": "!=",
+    "≈": "~",
+    "≅": "~",
+    "→": " ",
+    **{
+        sign: f" {name} "
+        for sign, name in {
+            "√": "square root of",
+            "∞": "infinity",
+            "∑": "sum of",
+            "∏": "product of",
+            "∫": "integral of",
+            "∂": "partial",
+            "∆": "delta",
+            "∇": "del",
+            "∈": "in",
+            "∴": "therefore",
+            "‰": "per mille",
+        }.items()
+    },
 }
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"
+_FLAT = str.maketrans(_SUPERSCRIPTS, "0123456789+-n")
+# A raised number is a power after a number, a sign or a short symbol; after a word it points to a note.
+_POWER = re.compile(f"((?<![A-Za-z])[A-Za-z]{{1,3}}|[0-9₀-₉)])?([{_SUPERSCRIPTS}]+)")
+_GREEK = r"[\u0370-\u03ff\u1f00-\u1fff\u0300-\u036f]"
+_LONE_GREEK = re.compile(f"(?<!{_GREEK})[Α-Ωα-ω](?!{_GREEK})")
+_MICRO = re.compile("\u03bc(?=[A-Za-z\u03a9\u2126])")
+_OHM = re.compile(f"(?<=[0-9kM])\u03a9(?!{_GREEK})")
 _MARKUP = re.compile(r"<(?:/?[A-Za-z][^<>]{0,300}|!--.{0,300}?--)>", re.DOTALL)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "mdash": " – ", "ndash": "–"}
 _ENTITY = re.compile(r"&(" + "|".join(_ENTITIES) + ");")
@@ -118,9 +147,25 @@ def _fold_character(character: str) -> tuple[str, str]:
     return " ", _REASONS.get(category[0], "emoji or symbol")
 
 
+def _open_symbols(chunk: str) -> str:
+    """The chunk with raised numbers as `^2`, micro and ohm as their own signs, other lone Greek letters by name."""
+    chunk = _POWER.sub(lambda match: f"{match[1]}^{match[2].translate(_FLAT)}" if match[1] else " ", chunk)
+    chunk = _OHM.sub("\u2126", _MICRO.sub("\u00b5", chunk.replace("\u00b5", "\u03bc")))
+    return _LONE_GREEK.sub(_letter_name, chunk)
+
+
+def _letter_name(match: re.Match[str]) -> str:
+    """A Greek letter's English name, apart from letters and digits beside it."""
+    name = unicodedata.name(match[0]).rpartition(" ")[2].lower().replace("lamda", "lambda")
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return " " * before.isalnum() + name + " " * after.isalnum()
+
+
 @functools.lru_cache(maxsize=1 << 16)
 def fold(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """One chunk that is not plain ASCII as plain chunks, and the reasons for what was dropped from it."""
+    if not chunk.isascii():
+        chunk = _open_symbols(chunk)
     parts, reasons = zip(*map(_fold_character, chunk), strict=True)
     folded = _LONE_EN_DASH.sub(" – ", "".join(parts))
     return tuple(folded.split()), tuple(reason for reason in reasons if reason)

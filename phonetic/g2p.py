@@ -79,6 +79,9 @@ _SAYABLE = re.compile(
     r"(?:[BCDFGHJKLMNPRSTVWYZ]|[BCDFGKPST][LRHW]|S[CKLMNPTW])?[AEIOU]{1,2}"
     r"(?:[BCDFGHJKLMNPQRSTVWXYZ]{1,2}[AEIOUY]{1,2})*(?:[BCDFGKLMNPRSTX]|[LNRS][DKPT])?"
 )
+# The words in one with capitals inside: GitHub, iOS, BlackLivesMatter.
+CAMEL = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_MC = "mI0k"
 _DEMOTED = str.maketrans("1", "2")
 
 
@@ -230,6 +233,8 @@ class Pronouncer:
             known = inflected(low) or american(low)
             if known is not None:
                 return known
+        if word[1:] != low[1:] and not word.isupper() and (parts := CAMEL.findall(word))[1:]:
+            return self._camel(parts)
         if _REPEATS.search(low):
             drawn_out = low[-1] == low[-3] and low[-1] != "e"  # sooo is so; but goood is good, seee is see
             for times in (r"\1", r"\1\1") if drawn_out else (r"\1\1", r"\1"):
@@ -249,6 +254,11 @@ class Pronouncer:
             self.pending.add(low)
             return ""
         return guess
+
+    def _camel(self, parts: list[str]) -> str:
+        """A word of several with capitals inside: single letters by name; `""` when a part is pending."""
+        said = [_MC if part == "Mc" else LETTERS[part.lower()] if len(part) == 1 else self.say(part) for part in parts]
+        return "".join([said[0], *(one.translate(_DEMOTED) for one in said[1:])]) if all(said) else ""
 
     def _with_apostrophe(self, word: str, low: str) -> str:
         """Possessives, contractions, old elisions and clipped -ing; else as if the apostrophe were not there."""

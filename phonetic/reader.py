@@ -17,6 +17,8 @@ from phonetic.homographs import Homographs
 from phonetic.lexicon import look_up
 from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
 from phonetic.phones import VOWEL_LETTERS
+from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
+from phonetic.units import CURRENCY_CODES
 
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
@@ -28,9 +30,16 @@ _SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*
 _WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\[\]{}.,;:?!-]*""")
 _PIECE = re.compile(r"(?:[A-Za-z]\.){2,}|~[A-Za-z]+|'?[A-Za-z]+(?:'[A-Za-z]+)*'?|[^A-Za-z'~]+|['~]")
 _STOP = re.compile("[.,;:?!]")
+OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
 _THE = re.compile(rf"""DA0 (?<![^ "(]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
-_SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME])
-_CAPITALS = frozenset([*short.BARE, *short.CAPITALS, "A"])
+_SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME]) | {
+    form.lower() for form in [*short.CAPITALISED, *short.DAYS_TOO, *TOWN_STATES]
+}
+_CAPITALS = frozenset([*short.BARE, *short.CAPITALS, *short.NAMED, *short.BARE_MONTHS, *short.BARE_STREETS, "A"]) | {
+    *STATES,
+    *DIRECTIONS,
+    *CURRENCY_CODES,
+}
 _BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
 
 
@@ -95,10 +104,16 @@ class Reader:
             if _WORDS_AND_MARKS.fullmatch(chunk) is None or _STOP.match(chunk):
                 return True
             inner = core(chunk)
-            return DOTTED.fullmatch(inner) is not None or signs.is_address(inner)
+            if "." not in inner and "(" not in inner:
+                return signs.is_formula(inner)
+            return DOTTED.fullmatch(inner) is not None or signs.is_read_apart(inner)
         word, tail = match[2], match[3]
         low = word.lower()
         if tail[:1] == "." and (low in _SHORT_FORMS or (len(word) == 1 and word.isupper())):
+            return True
+        if word[0].isupper() and not word[1:].islower() and signs.is_formula(word):
+            return True
+        if word in short.BARE:
             return True
         if word[0].isupper() and (word in _CAPITALS or word in _BEFORE_NUMERAL or ROMAN.fullmatch(word)):
             return word != "I"
@@ -123,7 +138,7 @@ class Reader:
         pieces = _PIECE.findall(chunk)
         for at, piece in enumerate(pieces):
             if (
-                piece[-1].isalpha()
+                (piece[-1].isalpha() and piece[-1].isascii())
                 or (piece[-1] == "'" and len(piece) > 1)
                 or (piece[-1] == "." and piece[0].isalpha())
             ):
@@ -171,6 +186,8 @@ class Reader:
                 out.append(opening(lead) + self._homographs.choose(word, chunks, i) + closing(tail))
                 continue
             pieces, used = self._expand(chunks, i, dropped)
+            if chunks[i] in OPERATORS and out and out[-1] == "A0" and pieces:
+                out[-1] = LETTERS["a"]  # a = b
             at = i + used
             for words, marks in pieces:
                 _append(out, words, marks)

@@ -20,7 +20,10 @@ FRAGMENTS = st.sampled_from(
         "VIII War II $ $5 $1.5 million £3 5¢ 20% 3:30 p.m. am 12:00 1914 1914–18 1/2 ½ 3 4/16/1945 16 April 16, 5 km "
         "24 in) 20°C -5 +3 = & @ # * / § ^ ~ | \\ < > - – — -- ... … . , ; : ? ! ?! \" ( ) [ ] { } ' '' “ ” ‘ ’ "
         "a@b.com www.x.org C# AT&T café ß æ 日本 😀 <b> </b> &amp; \u00ad \u200b \ufeff \x00 \n \t \u00a0 XIV x "
-        "X-ray re- -ing hmm psst FBI NASA MP3 4x4",
+        "X-ray re- -ing hmm psst FBI NASA MP3 4x4 x² x^2 10⁻³ √2 π αβ μm 5Ω ≤5 >= != ~ CO₂ Na+ NaCl "
+        "sin(x) #TagOne @a_b iOS GitHub McX "
+        "$5/day 5/6 1e5 v1.2 10.0.0.1 N. W Main St 90210 CA Oct 3–5 Ave Sat. +1 212 555 0100 1–5pm 12:30–1 40°26′46″N "
+        'CAD ₩5 10ft in. 6\'2" 3/8" f(x) a.txt p.5 MCMXCIV WWII © ♯ C++ 5h30m 1-1/2 2/3rds the 10',
     )
 )
 PROSE = st.lists(FRAGMENTS, max_size=12).map(" ".join) | st.lists(FRAGMENTS, max_size=8).map("".join)
