@@ -1,13 +1,15 @@
 """Any text to chunks of plain ASCII letters, digits and signs, so that nothing after this sees Unicode.
 
 White space and dashes part words. Accents go, ligatures open, curly quotes straighten. What English has no words for
-(other scripts, emoji, markup, control characters) becomes a gap between words and is counted.
+(other scripts, emoji, markup, control characters) becomes what unspeakable.py has for it, usually a gap between words.
 """
 
 import functools
 import re
 import unicodedata
 from collections import Counter
+
+from phonetic.unspeakable import CONTROL, join_runs, kept, stand_in
 
 SPOKEN_SIGNS = "£€¥₹₩₽₺₪฿₱₫₦¢°§±×÷©♯♭\u00b5\u2126"  # signs outside ASCII that normalize.py has words for
 
@@ -101,15 +103,13 @@ _PER = re.compile(r"(?<=[a-z]) / (?=[hs]\b)")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
 _PARTED = re.compile(r"(?<=[A-Za-z]) (?='(?:t|s|d|m|re|ve|ll)\b|n't\b)", re.IGNORECASE)
 _LONE_EN_DASH = re.compile(r"(?<!\d)–|–(?![\d$£€])")
-_REASONS = {"C": "control or unassigned character", "L": "letter of another script", "N": "number of another script"}
+_REASONS = {"C": CONTROL, "L": "letter of another script", "N": "number of another script"}
 
 
-def clean(text: str, dropped: Counter[str] | None = None) -> str:
+def clean(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> str:
     """The text without markup, its entities read, its dashes apart from the words beside them."""
     if "<" in text:
-        text, count = _MARKUP.subn(" ", text)
-        if count and dropped is not None:
-            dropped["markup"] += count
+        text = _MARKUP.sub(lambda match: stand_in(match[0], "markup", policy, dropped), text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: _ENTITIES[match[1]], text)
     if "—" in text or "--" in text:
@@ -162,21 +162,26 @@ def _letter_name(match: re.Match[str]) -> str:
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def fold(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def fold(chunk: str, policy: str = "drop") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """One chunk that is not plain ASCII as plain chunks, and the reasons for what was dropped from it."""
     if not chunk.isascii():
         chunk = _open_symbols(chunk)
-    parts, reasons = zip(*map(_fold_character, chunk), strict=True)
-    folded = _LONE_EN_DASH.sub(" – ", "".join(parts))
-    return tuple(folded.split()), tuple(reason for reason in reasons if reason)
+    dropped: Counter[str] = Counter()
+    parts = [
+        stand_in(character, reason, policy, dropped) if reason else part
+        for character, (part, reason) in zip(chunk, map(_fold_character, chunk), strict=True)
+    ]
+    folded = _LONE_EN_DASH.sub(" – ", join_runs("".join(parts)))
+    return tuple(folded.split()), tuple(dropped.elements())
 
 
-def chunks_of(text: str, dropped: Counter[str] | None = None) -> list[str]:
+def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> list[str]:
     """The text's chunks between white space, folded.
 
     Besides ASCII they hold only the en dash, alone or between digits, and the signs in SPOKEN_SIGNS.
     """
-    chunks = clean(text, dropped).split()
+    text = clean(text, dropped, policy)
+    chunks = text.split()
     if text.isascii() and text.isprintable():
         return chunks
     folded: list[str] = []
@@ -184,7 +189,10 @@ def chunks_of(text: str, dropped: Counter[str] | None = None) -> list[str]:
         if chunk.isascii() and chunk.isprintable():
             folded.append(chunk)
             continue
-        plain, reasons = fold(chunk)
+        if kept(chunk):  # markup
+            folded.append(chunk)
+            continue
+        plain, reasons = fold(chunk, policy)
         folded += plain
         if dropped is not None:
             dropped.update(reasons)

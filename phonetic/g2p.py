@@ -1,13 +1,14 @@
 """One word to phones: the lexicon, then rules that build on it, then the guesser."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from phonetic.lexicon import lexicon, look_up
 from phonetic.oov import guesser
 from phonetic.phones import has_vowel, words
 
+Find = Callable[[str], str | None]  # a lower-case word to its pronunciation
 LETTERS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
@@ -110,7 +111,7 @@ def add(stem: str, ending: str) -> str:
     return stem + ending
 
 
-def _stem_before_vowel(stem: str) -> str | None:
+def _stem_before_vowel(stem: str, look_up: Find = look_up) -> str | None:
     """The pronunciation of the word that lost its e or doubled its last letter before -ed, -ing, -er."""
     if len(stem) < 2:
         return None
@@ -121,8 +122,8 @@ def _stem_before_vowel(stem: str) -> str | None:
     return look_up(stem) or look_up(stem + "e")
 
 
-def inflected(word: str) -> str | None:
-    """A regular form of a lexicon word: plurals, past tenses, -ing, -ly, -ness, un- and their like."""
+def inflected(word: str, look_up: Find = look_up) -> str | None:
+    """A regular form of a word that `look_up` has: plurals, past tenses, -ing, -ly, -ness, un- and their like."""
     if len(word) < 4:
         return None
     stem: str | None
@@ -134,11 +135,11 @@ def inflected(word: str) -> str | None:
         return add_s(stem)
     if word.endswith("ied") and (stem := look_up(word[:-3] + "y")):
         return stem + "d"
-    if word.endswith("ed") and (stem := _stem_before_vowel(word[:-2])):
+    if word.endswith("ed") and (stem := _stem_before_vowel(word[:-2], look_up)):
         return add_ed(stem)
-    if word.endswith("ing") and (stem := _stem_before_vowel(word[:-3])):
+    if word.endswith("ing") and (stem := _stem_before_vowel(word[:-3], look_up)):
         return stem + "I0G"
-    if word.endswith("ings") and (stem := _stem_before_vowel(word[:-4])):
+    if word.endswith("ings") and (stem := _stem_before_vowel(word[:-4], look_up)):
         return stem + "I0Gz"
     if word.endswith("st") and word[-3] not in "aio" and (stem := look_up(word[:-2])):
         return stem + "st"  # thou didst
@@ -151,7 +152,7 @@ def inflected(word: str) -> str | None:
     for suffix, said in _SUFFIXES.items():
         if word.endswith(suffix) and len(word) > len(suffix) + 2:
             base = word[: -len(suffix)]
-            stem = _stem_before_vowel(base) if suffix[0] in "aei" else look_up(base)
+            stem = _stem_before_vowel(base, look_up) if suffix[0] in "aei" else look_up(base)
             if stem is None and base.endswith("i"):
                 stem = look_up(base[:-1] + "y")
             if stem is not None:
@@ -188,21 +189,31 @@ class Pronouncer:
     `say` answers at once from lexicon and rules; for a word that must be guessed it returns `""` until
     `guess_pending` has run the guesser over all such words together.
 
+    Args:
+        own: The user's words and their pronunciations, which come before the lexicon's.
+
     Attributes:
         guessed: Words the guesser has been run on.
         pending: Words it has not been run on yet.
+        how: By what the word that `say` was asked for last was found.
         unknown: Words outside the lexicon and the rules among all that `say` was asked for; the caller empties it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+        self.own = own or {}
         self.guessed: dict[str, str] = {}
         self.pending: set[str] = set()
+        self.how = ""
         self.unknown: list[str] = []
 
     def say(self, word: str) -> str:
         """The pronunciation of a word of ASCII letters and apostrophes, as written; `""` when it is pending."""
         low = word.lower()
         said = look_up(low)
+        self.how = "lexicon"
+        if self.own and (own := self.own.get(low) or (inflected(low, self.own.get) if said is None else None)):
+            self.how = "user"
+            return own
         if said is None:
             said = self._known(word, low)
             if said and not has_vowel(said):
@@ -225,29 +236,39 @@ class Pronouncer:
     def _known(self, word: str, low: str) -> str:
         known: str | None
         if "'" in word:
-            return self._with_apostrophe(word, low)
+            said = self._with_apostrophe(word, low)
+            self.how = "parts" if self.how == "lexicon" else self.how
+            return said
         if plural := _PLURAL_LETTERS.fullmatch(word):
+            self.how = "letters"
             stem = look_up(low[:-1]) or spell_out(plural[1])
             return add_s(stem)
         if not word.isupper() or len(word) > 4:
             known = inflected(low) or american(low)
             if known is not None:
+                self.how = "parts"
                 return known
         if word[1:] != low[1:] and not word.isupper() and (parts := CAMEL.findall(word))[1:]:
-            return self._camel(parts)
+            said = self._camel(parts)
+            self.how = "parts"
+            return said
         if _REPEATS.search(low):
             drawn_out = low[-1] == low[-3] and low[-1] != "e"  # sooo is so; but goood is good, seee is see
             for times in (r"\1", r"\1\1") if drawn_out else (r"\1\1", r"\1"):
                 shorter = _REPEATS.sub(times, low)
                 known = look_up(shorter) or inflected(shorter)
                 if known is not None:
+                    self.how = "drawn out"
                     return known
             word = low = _REPEATS.sub(r"\1\1", low)
         if not re.search("[aeiouy]", low) or (word.isupper() and _is_acronym(word)):
+            self.how = "letters"
             return spell_out(low)
         known = compound(low)
         if known is not None:
+            self.how = "parts"
             return known
+        self.how = "guess"
         self.unknown.append(low)
         guess = self.guessed.get(low)
         if guess is None:

@@ -152,20 +152,37 @@ class Homographs:
 
     def choose(self, word: str, chunks: Sequence[str], i: int) -> str:
         """The pronunciation of `word`, as written in `chunks[i]`, where it stands."""
+        return self.decide(word, chunks, i)[0]
+
+    def decide(self, word: str, chunks: Sequence[str], i: int) -> tuple[str, str]:
+        """Like `choose`, and what decided: a rule, a cue, small letters, or that it is usual."""
         before, after = context(chunks, i)
         if word.lower() == "used":  # used to go, but: it is used to go; he got used to it is the first again
             supposed = after[0] == "to" and word_class(before[-1]) != "B"
-            return "yu1st" if supposed else "yu1zd"
+            return "yu1st" if supposed else "yu1zd", "rule"
         if word.lower() == "read" and (tense := _read(before)):
-            return tense
+            return tense, "rule"
         entry = self._entries[word.lower()]
         if entry.common and word.islower():
-            return entry.common
+            return entry.common, "small letters"
         decided = by_rule(entry, before, after)
-        if decided is None and entry.cues:
+        if decided is not None:
+            return decided, "rule"
+        if entry.cues:
             present = set(features(word, before, after))
-            decided = next((said for cue, said in entry.cues.items() if cue in present), None)
-        return decided or entry.usual
+            for cue, said in entry.cues.items():
+                if cue in present:
+                    return said, f"cue {cue}"
+        return entry.usual, "usual"
+
+    def readings(self, word: str) -> list[str]:
+        """All pronunciations that a homograph may be given here, the usual one first."""
+        if word == "used":
+            return ["yu1zd", "yu1st"]
+        entry = self._entries[word]
+        return list(
+            dict.fromkeys(filter(None, [entry.usual, entry.verb, entry.other, entry.common, *entry.cues.values()]))
+        )
 
 
 def _read(before: Sequence[str]) -> str | None:

@@ -54,7 +54,9 @@ def core(chunk: str) -> str:
     return split_marks(chunk)[1]
 
 
-def expand(chunks: Sequence[str], i: int, dropped: Counter[str] | None = None) -> tuple[list[str], int]:
+def expand(
+    chunks: Sequence[str], i: int, dropped: Counter[str] | None = None, policy: str = "drop"
+) -> tuple[list[str], int]:
     """Plain chunks for `chunks[i]` and perhaps some after it, and how many of them they stand for."""
     chunk = chunks[i]
     if chunk in signs.DASHES:
@@ -73,7 +75,7 @@ def expand(chunks: Sequence[str], i: int, dropped: Counter[str] | None = None) -
         lead = tail = ""
     reading = read(chunks, i, lead, inner, tail)
     if reading is None:
-        reading = Reading(signs.read_pieces(chunks, i, inner, dropped))
+        reading = Reading(signs.read_pieces(chunks, i, inner, dropped, policy))
     words = reading.words.split()
     closing = tail if reading.tail is None else reading.tail
     if not words:

@@ -8,6 +8,7 @@ from phonetic import measures, numbers, places
 from phonetic.g2p import CAMEL
 from phonetic.lexicon import look_up
 from phonetic.units import UNITS
+from phonetic.unspeakable import stand_in
 
 DASHES = frozenset(("-", "–", "--"))
 # Signs that are said; those said only between digits stand below.
@@ -73,8 +74,10 @@ def _formula(inner: str) -> str:
     return " ".join(said)
 
 
-def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str] | None = None) -> str:
-    """The words for a chunk's pieces; signs that are not said are dropped and counted."""
+def read_pieces(
+    chunks: Sequence[str], i: int, inner: str, dropped: Counter[str] | None = None, policy: str = "drop"
+) -> str:
+    """The words for a chunk's pieces; signs that are not said go by the policy of unspeakable.py."""
     if places.is_address(inner):
         return places.read_address(inner)
     if is_formula(inner):
@@ -89,9 +92,7 @@ def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str]
             return "divided by"
         if second[:1].isdigit() and inner in COMPARED:
             return BETWEEN[inner].removeprefix("is ")
-        if dropped is not None:
-            dropped["sign"] += 1
-        return ""
+        return stand_in(inner, "sign", policy, dropped).strip()
     pieces = _PIECE.findall(inner)
     words: list[str] = []
     for at, piece in enumerate(pieces):
@@ -106,8 +107,8 @@ def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str]
                 words[-1] += piece if piece[0] not in '([{"' else ""
         elif said:
             words.append(said)
-        elif piece not in "-–/'" and dropped is not None:
-            dropped["sign"] += 1
+        elif piece not in "-–/'":
+            words += stand_in(piece, "sign", policy, dropped).split()
     return " ".join(words)
 
 
