@@ -55,6 +55,25 @@ _PREFIXES = {
 }
 # Parts of a hyphenated word that are no words, or other ones.
 HYPHEN_PARTS = {"re": "ri1", "co": "ko1", "pre": "pri1", "de": "di1", "anti": "@1nti0", "semi": "sE1mi0", "ex": "E1ks"}
+HYPHEN_PARTS |= {
+    "st": "se1nt",
+    "jean": "Za1n",
+    "al": "a1l",
+    "multi": "mA1lti0",
+    "non": "na1n",
+    "vice": "vY1s",
+    "bi": "bY1",
+}
+HYPHEN_PARTS |= {
+    "tri": "trY1",
+    "uni": "yu1nI0",
+    "micro": "mY1kro0",
+    "neo": "ni1o0",
+    "pseudo": "su1do0",
+    "quasi": "kwa1zi0",
+}
+# Before an apostrophe: Irish and French names, and you.
+_CLIPPED = {"o'": "o0", "d'": "d", "l'": "l", "y'": "yA0"}
 _SUFFIXES = {"ly": "li0", "ness": "nA0s", "less": "lA0s", "ful": "fA0l", "like": "lY2k", "ship": "SI0p", "man": "mA0n"}
 _SUFFIXES |= {"men": "mI0n", "ward": "wR0d", "wards": "wR0dz", "er": "R0", "ers": "R0z", "est": "A0st", "eth": "A0T"}
 _SUFFIXES |= {"ish": "I0S", "able": "A0bA0l", "est": "A0st", "ism": "I2zA0m", "ist": "A0st", "ists": "A0sts"}
@@ -283,6 +302,9 @@ class Pronouncer:
 
     def _with_apostrophe(self, word: str, low: str) -> str:
         """Possessives, contractions, old elisions and clipped -ing; else as if the apostrophe were not there."""
+        if (clipped := _CLIPPED.get(low[:2])) and len(low) > 4 and low[2] != "s":
+            rest = self.say(word[2:])
+            return clipped + rest if rest else ""
         if low.endswith("'s"):
             return self._extend(word, "'s", add_s)
         if low.endswith("in'") and (said := look_up(low[:-1] + "g")) and said.endswith("I0G"):
