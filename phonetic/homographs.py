@@ -1,9 +1,10 @@
 """One spelling, several pronunciations: which one stands here.
 
-Three sources, in this order. A rule by the class of the word before: a modal or a pronoun before means the verb, an
-article the noun. Cues for each word (a neighbour, a word near by, a capital letter), the strongest that is present
-deciding, as in Yarowsky's decision lists; scripts/build_homographs.py learns them. Else the usual pronunciation.
-Words in g2p-en's list that have no cues have the rules alone.
+Four sources, in this order. Cues of some words that leave no doubt, written by hand: a lead pipe, minute details. A rule
+by the class of the word before: a modal or a pronoun before means the verb, an article the noun. Cues for each word (a
+neighbour, a word near by, a capital letter), the strongest that is present deciding, as in Yarowsky's decision lists;
+scripts/build_homographs.py learns them. Else the usual pronunciation. Words in g2p-en's list that have no cues have the
+rules alone.
 
 Source: Yarowsky 1994, "Decision lists for lexical ambiguity resolution".
 """
@@ -12,6 +13,7 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from phonetic.lexicon import DATA, look_up
@@ -63,6 +65,7 @@ class Homograph:
         verb: Its pronunciation as a verb, if that is what divides the two.
         other: The other one of such a pair.
         common: Its pronunciation in small letters, when one reading is a name.
+        known: Feature to pronunciation where nobody doubts it; before any rule.
         cues: Feature to pronunciation, the strongest first.
     """
 
@@ -70,6 +73,7 @@ class Homograph:
     verb: str = ""
     other: str = ""
     common: str = ""
+    known: dict[str, str] = field(default_factory=dict)
     cues: dict[str, str] = field(default_factory=dict)
 
 
@@ -117,7 +121,7 @@ def features(word: str, before: Sequence[str], after: Sequence[str]) -> list[str
     cp, cn, cpp, cnn = map(word_class, (p, n, pp, nn))
     found = [f"-{p}", f"+{n}", f"-{pp} {p}", f"+{n} {nn}"]
     found += [f"c-{cp}", f"c+{cn}", f"c-{cpp}{cp}", f"c.{cp}{cn}", f"c={cpp}{cp}{cn}", f"c+{cn}{cnn}"]
-    near = {*before[-WINDOW:], *after[:WINDOW]}
+    near = {*takewhile("<".__ne__, reversed(before[-WINDOW:])), *takewhile(">".__ne__, after[:WINDOW])}
     found += [f"~{word}" for word in sorted(near) if len(word) > 2 and word not in CLASS_OF]
     found.append("v" if not word[0].isupper() else "^" if p != "<" else "^<")
     return found
@@ -165,14 +169,16 @@ class Homographs:
         entry = self._entries[word.lower()]
         if entry.common and word.islower():
             return entry.common, "small letters"
+        present = frozenset(features(word, before, after)) if entry.known or entry.cues else frozenset()
+        for cue, said in entry.known.items():
+            if cue in present:
+                return said, f"cue {cue}"
         decided = by_rule(entry, before, after)
         if decided is not None:
             return decided, "rule"
-        if entry.cues:
-            present = set(features(word, before, after))
-            for cue, said in entry.cues.items():
-                if cue in present:
-                    return said, f"cue {cue}"
+        for cue, said in entry.cues.items():
+            if cue in present:
+                return said, f"cue {cue}"
         return entry.usual, "usual"
 
     def readings(self, word: str) -> list[str]:
@@ -181,7 +187,12 @@ class Homographs:
             return ["yu1zd", "yu1st"]
         entry = self._entries[word]
         return list(
-            dict.fromkeys(filter(None, [entry.usual, entry.verb, entry.other, entry.common, *entry.cues.values()]))
+            dict.fromkeys(
+                filter(
+                    None,
+                    [entry.usual, entry.verb, entry.other, entry.common, *entry.known.values(), *entry.cues.values()],
+                )
+            )
         )
 
 
@@ -225,4 +236,7 @@ def _entries() -> dict[str, Homograph]:
     for line in (DATA / "cues.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         word, reading, cue = line.split("\t")
         entries[word].cues[cue] = said_as[f"{word}\t{reading}"]
+    for line in (DATA / "known_cues.tsv").read_text(encoding="ascii").splitlines()[1:]:
+        word, said, cue = line.split("\t")
+        entries.setdefault(word, Homograph(look_up(word) or said)).known[cue] = said
     return entries
