@@ -1,14 +1,17 @@
 """One word to phones: the lexicon, then rules that build on it, then the guesser."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from phonetic.lexicon import lexicon, look_up
+from phonetic.lexicon import DATA, look_up
 from phonetic.oov import guesser
 from phonetic.phones import has_vowel, words
 
 Find = Callable[[str], str | None]  # a lower-case word to its pronunciation
+Parts = tuple[frozenset[str], frozenset[str]]  # words that begin compounds, words that end them
+PART = 3  # letters of the shortest word in a compound
 LETTERS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
@@ -193,12 +196,21 @@ def american(word: str) -> str | None:
     return None
 
 
-def compound(word: str) -> str | None:
-    """Two lexicon words of four letters or more in one, the first stressed: `lobsterboat`."""
-    for cut in range(len(word) - 4, 3, -1):
-        first, second = look_up(word[:cut]), look_up(word[cut:]) if word[:cut] in lexicon() else None
-        if first and second:
-            return first + second.translate(_DEMOTED)
+@functools.cache
+def _parts() -> Parts:
+    """The words that begin and that end compounds, as scripts/build_compounds.py learnt them."""
+    first, last = (DATA / "compounds.txt").read_text(encoding="ascii").splitlines()
+    return frozenset(words(first)), frozenset(words(last))
+
+
+def compound(word: str, parts: Parts | None = None) -> str | None:
+    """Two lexicon words in one, the first stressed, one of them known to make compounds: `lobsterboat`."""
+    begin, end = parts or _parts()
+    for cut in range(len(word) - PART, PART - 1, -1):
+        if word[:cut] in begin or word[cut:] in end:
+            first, second = look_up(word[:cut]), look_up(word[cut:])
+            if first and second and has_vowel(first) and has_vowel(second):
+                return first + second.translate(_DEMOTED)
     return None
 
 
@@ -302,7 +314,7 @@ class Pronouncer:
 
     def _with_apostrophe(self, word: str, low: str) -> str:
         """Possessives, contractions, old elisions and clipped -ing; else as if the apostrophe were not there."""
-        if (clipped := _CLIPPED.get(low[:2])) and len(low) > 4 and low[2] != "s":
+        if (clipped := _CLIPPED.get(low[:2])) and len(low) > 4:
             rest = self.say(word[2:])
             return clipped + rest if rest else ""
         if low.endswith("'s"):

@@ -1,10 +1,10 @@
 """One spelling, several pronunciations: which one stands here.
 
-Four sources, in this order. Cues of some words that leave no doubt, written by hand: a lead pipe, minute details. A rule
-by the class of the word before: a modal or a pronoun before means the verb, an article the noun. Cues for each word (a
-neighbour, a word near by, a capital letter), the strongest that is present deciding, as in Yarowsky's decision lists;
-scripts/build_homographs.py learns them. Else the usual pronunciation. Words in g2p-en's list that have no cues have the
-rules alone.
+Four sources, in this order. Cues that leave no doubt, written by hand for some words: a lead pipe, minute details. A
+rule by the class of the word before: a modal or a pronoun before means the verb, an article the noun. Cues for each
+word (a neighbour, a word near by, a capital letter), the strongest that is present deciding, as in Yarowsky's
+decision lists; scripts/build_homographs.py learns them. Else the usual pronunciation. Words in g2p-en's list that
+have no cues have the rules alone.
 
 Source: Yarowsky 1994, "Decision lists for lexical ambiguity resolution".
 """

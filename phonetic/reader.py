@@ -228,7 +228,7 @@ class Reader:
                 plain, used = expand(chunks, i, lost, self._policy)
             except Unspeakable as error:
                 raise error.within(" ".join(chunks)) from None
-            found = ([self._pronounce(piece) for piece in plain], used, lost)
+            found = ([self._pronounce(plain, at) for at in range(len(plain))], used, lost)
             if len(self._expanded) > CACHE:
                 self._expanded.clear()
             self._expanded[around] = found
@@ -236,8 +236,13 @@ class Reader:
             dropped.update(found[2])
         return found[0], found[1]
 
-    def _pronounce(self, piece: str) -> Piece:
-        """A piece of a reading: its words, or its marks if it has none."""
+    def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
+        """A piece of a reading among the others: its words, or its marks if it has none."""
+        piece = plain[at]
+        match = SIMPLE.fullmatch(piece)
+        if match is not None and match[2].lower() in self._homographs and len(plain) > 1:
+            lead, word, tail = match.groups()
+            return opening(lead) + self._homographs.choose(word, plain, at) + closing(tail), ""
         if piece == "-":
             return "-", ""
         found = self._pieces.get(piece)
