@@ -75,6 +75,7 @@ class Homograph:
     common: str = ""
     known: dict[str, str] = field(default_factory=dict)
     cues: dict[str, str] = field(default_factory=dict)
+    has_near: bool = False  # whether a word near by is among what is known
 
 
 def word_class(word: str) -> str:
@@ -121,10 +122,26 @@ def features(word: str, before: Sequence[str], after: Sequence[str]) -> list[str
     cp, cn, cpp, cnn = map(word_class, (p, n, pp, nn))
     found = [f"-{p}", f"+{n}", f"-{pp} {p}", f"+{n} {nn}"]
     found += [f"c-{cp}", f"c+{cn}", f"c-{cpp}{cp}", f"c.{cp}{cn}", f"c={cpp}{cp}{cn}", f"c+{cn}{cnn}"]
-    near = {*takewhile("<".__ne__, reversed(before[-WINDOW:])), *takewhile(">".__ne__, after[:WINDOW])}
-    found += [f"~{word}" for word in sorted(near) if len(word) > 2 and word not in CLASS_OF]
+    found += [f"~{word}" for word in sorted(_near(before, after)) if len(word) > 2 and word not in CLASS_OF]
     found.append("v" if not word[0].isupper() else "^" if p != "<" else "^<")
     return found
+
+
+def _near(before: Sequence[str], after: Sequence[str]) -> set[str]:
+    """The words of the same sentence that stand near."""
+    return {*takewhile("<".__ne__, reversed(before[-WINDOW:])), *takewhile(">".__ne__, after[:WINDOW])}
+
+
+def known_cue(entry: Homograph, before: Sequence[str], after: Sequence[str]) -> str | None:
+    """The cue that leaves no doubt, if one is there: a word near by before a neighbour."""
+    if entry.has_near:
+        for word in sorted(_near(before, after)):
+            if f"~{word}" in entry.known:
+                return f"~{word}"
+    for cue in (f"-{before[-1]}", f"+{after[0]}", f"c-{word_class(before[-1])}"):
+        if cue in entry.known:
+            return cue
+    return None
 
 
 def by_rule(entry: Homograph, before: Sequence[str], after: Sequence[str]) -> str | None:
@@ -169,16 +186,16 @@ class Homographs:
         entry = self._entries[word.lower()]
         if entry.common and word.islower():
             return entry.common, "small letters"
-        present = frozenset(features(word, before, after)) if entry.known or entry.cues else frozenset()
-        for cue, said in entry.known.items():
-            if cue in present:
-                return said, f"cue {cue}"
+        if entry.known and (cue := known_cue(entry, before, after)):
+            return entry.known[cue], f"cue {cue}"
         decided = by_rule(entry, before, after)
         if decided is not None:
             return decided, "rule"
-        for cue, said in entry.cues.items():
-            if cue in present:
-                return said, f"cue {cue}"
+        if entry.cues:
+            present = frozenset(features(word, before, after))
+            for cue, said in entry.cues.items():
+                if cue in present:
+                    return said, f"cue {cue}"
         return entry.usual, "usual"
 
     def readings(self, word: str) -> list[str]:
@@ -238,5 +255,7 @@ def _entries() -> dict[str, Homograph]:
         entries[word].cues[cue] = said_as[f"{word}\t{reading}"]
     for line in (DATA / "known_cues.tsv").read_text(encoding="ascii").splitlines()[1:]:
         word, said, cue = line.split("\t")
-        entries.setdefault(word, Homograph(look_up(word) or said)).known[cue] = said
+        entry = entries.setdefault(word, Homograph(look_up(word) or said))
+        entry.known[cue] = said
+        entry.has_near |= cue[0] == "~"
     return entries

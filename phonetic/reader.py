@@ -239,14 +239,14 @@ class Reader:
     def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
         """A piece of a reading among the others: its words, or its marks if it has none."""
         piece = plain[at]
-        match = SIMPLE.fullmatch(piece)
-        if match is not None and match[2].lower() in self._homographs and len(plain) > 1:
-            lead, word, tail = match.groups()
-            return opening(lead) + self._homographs.choose(word, plain, at) + closing(tail), ""
         if piece == "-":
             return "-", ""
         found = self._pieces.get(piece)
         if found is None:
+            match = SIMPLE.fullmatch(piece)
+            if match is not None and match[2].lower() in self._homographs:
+                lead, word, tail = match.groups()
+                return opening(lead) + self._homographs.choose(word, plain, at) + closing(tail), ""
             said = self._plain_now(piece)
             self._words.unknown.clear()
             if len(self._pieces) > CACHE:
