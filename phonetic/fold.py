@@ -180,8 +180,7 @@ def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "dro
 
     Besides ASCII they hold only the en dash, alone or between digits, and the signs in SPOKEN_SIGNS.
     """
-    text = clean(text, dropped, policy)
-    chunks = text.split()
+    chunks = clean(text, dropped, policy).split()
     if text.isascii() and text.isprintable():
         return chunks
     folded: list[str] = []
