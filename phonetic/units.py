@@ -111,6 +111,9 @@ def plural(singular: str) -> str:
 # unit -> singular, plural
 UNITS = {unit: (name, plural(name)) for unit, name in _SINGULAR.items()} | {
     "ft": ("foot", "feet"),
+    "inHg": ("inch of mercury", "inches of mercury"),
+    "mmHg": ("millimeter of mercury", "millimeters of mercury"),
+    "mbar": ("millibar", "millibars"),
     "hp": ("horsepower", "horsepower"),
     "rpm": ("~RPM", "~RPM"),
     "psi": ("~PSI", "~PSI"),
