@@ -5,18 +5,19 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from phonetic.explain import Explained, Explainer
 from phonetic.own_words import compact_words
-from phonetic.written import Written
 from pipeline.errors import PipelineError
 from pipeline.notation import Choice, notation_options
 from pipeline.options import json_option
 from pipeline.show import printable
 from train.notation import Notation
+
+if TYPE_CHECKING:
+    from phonetic.explain import Explained
 
 BATCH = 256  # lines converted together when nobody waits for each
 
@@ -63,6 +64,9 @@ class Told:
     """
 
     def __init__(self, notation: Notation, as_json: bool) -> None:
+        from phonetic.explain import Explainer  # slow to import: numpy
+        from phonetic.written import Written
+
         if not isinstance(notation, Written):
             raise PipelineError(
                 f"{notation.name} has no phones to explain", hint="pass --to arpabet or ipa", exit_code=2
@@ -87,7 +91,7 @@ class Told:
         return self._notation.write(phones)
 
 
-def _table(rows: Sequence[Explained]) -> Iterator[str]:
+def _table(rows: Sequence["Explained"]) -> Iterator[str]:
     """Rows in columns."""
     shown = [("word", "found by", "phones", "or")]
     for row in rows:
