@@ -1,8 +1,10 @@
 """How words are said through their parts: `python scripts/measure_parts.py`.
 
-Takes one class of words after the other out of the lexicon, reads them without it, and prints the share of phones that are
-wrong, without stress. Parts that are in no lexicon are guessed by a model that may have learnt from these words.
+Takes one class of words after the other out of the lexicon, reads them without it, and prints the share of phones that
+are wrong, without stress. Parts that are in no lexicon are guessed by a model that may have learnt from these words.
 """
+
+from collections.abc import Callable
 
 from phonetic.lexicon import lexicon
 from phonetic.phones import CONSONANT_LETTERS, VOWEL_LETTERS, without_stress
@@ -10,7 +12,7 @@ from phonetic.reader import Reader
 from pipeline.likeness import compare
 from train.notation import load_notation
 
-CLASSES = {
+CLASSES: dict[str, Callable[[str], bool]] = {
     "possessives": lambda word: word.endswith("'s") and len(word) > 3,
     "others with an apostrophe": lambda word: "'" in word and not word.endswith("'s"),
     "with a hyphen": lambda word: "-" in word and word[0] != "-",
