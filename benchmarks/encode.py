@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import describe
-from pipeline.notation import build
 from pipeline.parts import read_tables
 from pipeline.prepare import prepare
 from pipeline.tokenizer import train_tokenizer
 from train.environment import usable_cores
+from train.notation import load_notation
 from train.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,7 +108,7 @@ def main() -> None:
     digests = set()
     with tempfile.TemporaryDirectory(prefix="phon-bench-") as place:
         workspace = Workspace(Path(place))
-        prepare([str(corpus)], workspace, notation=build("arpabet", None, True))
+        prepare([str(corpus)], workspace, notation=load_notation({"name": "arpabet"}))
         made = train_tokenizer(workspace)
         size_mb = sum(len(text.encode()) for text in read_texts(workspace).to_pylist()) / 1e6
         for _ in range(n_rounds):

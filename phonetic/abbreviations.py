@@ -1,6 +1,7 @@
-"""What short forms stand for: titles, months, places of business, units of measure."""
+"""What short forms stand for: titles, months, places, rulers."""
 
 from phonetic.phones import words
+from phonetic.places import SHORT_STATES, STREETS
 
 MONTHS = words("January February March April May June July August September October November December")
 SHORT_MONTHS = {
@@ -17,6 +18,8 @@ SHORT_MONTHS = {
     "nov": "November",
     "dec": "December",
 }
+
+BARE_MONTHS = {short.capitalize(): month for short, month in SHORT_MONTHS.items()}  # beside a number: Oct 3
 
 # Read so wherever they end in a full stop.
 ALWAYS = {
@@ -67,6 +70,23 @@ ALWAYS = {
     "tues": "Tuesday",
     "fri": "Friday",
     "thurs": "Thursday",
+    "thur": "Thursday",
+    "misc": "miscellaneous",
+    "attn": "attention",
+    "assoc": "association",
+    "brig": "brigadier",
+    "esq": "esquire",
+    "avg": "average",
+    "incl": "including",
+    "atty": "attorney",
+    "mtn": "mountain",
+    "natl": "national",
+    "mfg": "manufacturing",
+    "mgmt": "management",
+    "mgr": "manager",
+    "qty": "quantity",
+    "bldg": "building",
+    "expy": "expressway",
 } | {short: month for short, month in SHORT_MONTHS.items() if short not in ("mar", "sep", "jun", "jul")}
 
 # Read so before a capitalised word; otherwise they are words of their own, at the end of a sentence.
@@ -92,6 +112,14 @@ BEFORE_NAME = {
     "cpl": "corporal",
     "ens": "ensign",
     "sec": "secretary",
+    "asst": "assistant",
+    "insp": "inspector",
+    "det": "detective",
+    "amb": "ambassador",
+    "pfc": "private first class",
+    "cpt": "captain",
+    "msgr": "monsignor",
+    "atty": "attorney",
 }
 
 # Read so before a number.
@@ -121,18 +149,27 @@ BEFORE_NUMBER = {
     "ex": "example",
     "lot": "lot",
     "rte": "route",
+    "rt": "route",
+    "apt": "apartment",
+    "ste": "suite",
+    "rm": "room",
+    "ext": "extension",
+    "max": "maximum",
+    "min": "minimum",
+    "temp": "temperature",
+    "tel": "telephone",
+    "ver": "version",
+    "app": "appendix",
+    "tbl": "table",
 }
 
 # Read so after a capitalised word.
-AFTER_NAME = {
-    "st": "street",
-    "co": "company",
-    "ln": "lane",
-    "sq": "square",
-    "pl": "place",
-    "dr": "drive",
-    "ct": "court",
-}
+AFTER_NAME = STREETS | {"co": "company", "twp": "township"}
+
+# Read so where they begin with a capital; `DAYS_TOO` only beside another day, a month or a number.
+CAPITALISED = {"Wed": "Wednesday"} | SHORT_STATES
+DAYS_TOO = {"Sat": "Saturday", "Sun": "Sunday", "Thu": "Thursday", "Tue": "Tuesday", "Mar": "March"}
+BARE_STREETS = frozenset(words("Ave Blvd Rd Hwy Pkwy Ln Ct Pl Sq"))
 
 # Abbreviations with stops inside, as they look without their last stop.
 DOTTED = {
@@ -159,10 +196,11 @@ BARE = {
     "Mk": "mark",
     "vs": "versus",
     "Vs": "versus",
+    "approx": "approximately",
     "ie": "that is",
     "eg": "for example",
 }
-BARE_BEFORE_NAME = frozenset(BARE) - {"Mk", "vs", "Vs", "ie", "eg"}
+BARE_BEFORE_NAME = frozenset(BARE) - {"Mk", "vs", "Vs", "ie", "eg", "approx"}
 
 # Short forms that something always follows.
 NEVER_LAST = frozenset(words("vs cf viz approx i.e e.g a.k.a"))
@@ -171,94 +209,31 @@ TITLES = frozenset(words("mr mrs ms messrs dr prof capt lt sgt cmdr adm gov rev 
 
 DAYS_AND_MONTHS = frozenset([*MONTHS, *words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")])
 # Capitals that are a word in small letters.
-CAPITALS = frozenset(words("US IT WHO AM PM"))
+CAPITALS = frozenset(
+    words(
+        "US IT WHO AM PM AD UN EST AI ID ETA VIP MIA ALS LED LCD NGO OS ROI UPS DEA GAO SAT POW AKA SEC IDE MS BA LA PA"
+    )
+)
+# Short forms without a stop that are said in full, or as a word that is not theirs.
+NAMED = {
+    "WWI": "World War one",
+    "WWII": "World War two",
+    "NAACP": "~N double ~ACP",
+    "c/o": "care of",
+    "n/a": "~NA",
+    "N/A": "~NA",
+    "w/": "with",
+    "w/o": "without",
+    "b/c": "because",
+    "C#": "~C sharp",
+    "F#": "~F sharp",
+    "C++": "~C plus plus",
+}
 # Before `A`: the letter.
 LETTERED = frozenset(
     words("vitamin plan grade type class section group hepatitis option team letter exhibit part an straight single")
 )
 
-# unit -> singular, plural
-UNITS = {
-    "km": ("kilometer", "kilometers"),
-    "m": ("meter", "meters"),
-    "cm": ("centimeter", "centimeters"),
-    "mm": ("millimeter", "millimeters"),
-    "nm": ("nanometer", "nanometers"),
-    "kg": ("kilogram", "kilograms"),
-    "g": ("gram", "grams"),
-    "mg": ("milligram", "milligrams"),
-    "lb": ("pound", "pounds"),
-    "lbs": ("pound", "pounds"),
-    "oz": ("ounce", "ounces"),
-    "ft": ("foot", "feet"),
-    "yd": ("yard", "yards"),
-    "yds": ("yard", "yards"),
-    "mi": ("mile", "miles"),
-    "nmi": ("nautical mile", "nautical miles"),
-    "mph": ("mile per hour", "miles per hour"),
-    "kph": ("kilometer per hour", "kilometers per hour"),
-    "km/h": ("kilometer per hour", "kilometers per hour"),
-    "m/s": ("meter per second", "meters per second"),
-    "mi/h": ("mile per hour", "miles per hour"),
-    "ft/s": ("foot per second", "feet per second"),
-    "kn": ("knot", "knots"),
-    "ha": ("hectare", "hectares"),
-    "l": ("liter", "liters"),
-    "L": ("liter", "liters"),
-    "ml": ("milliliter", "milliliters"),
-    "mL": ("milliliter", "milliliters"),
-    "gal": ("gallon", "gallons"),
-    "Hz": ("hertz", "hertz"),
-    "kHz": ("kilohertz", "kilohertz"),
-    "MHz": ("megahertz", "megahertz"),
-    "GHz": ("gigahertz", "gigahertz"),
-    "W": ("watt", "watts"),
-    "kW": ("kilowatt", "kilowatts"),
-    "MW": ("megawatt", "megawatts"),
-    "GW": ("gigawatt", "gigawatts"),
-    "kWh": ("kilowatt hour", "kilowatt hours"),
-    "V": ("volt", "volts"),
-    "kV": ("kilovolt", "kilovolts"),
-    "hp": ("horsepower", "horsepower"),
-    "KB": ("kilobyte", "kilobytes"),
-    "kB": ("kilobyte", "kilobytes"),
-    "MB": ("megabyte", "megabytes"),
-    "GB": ("gigabyte", "gigabytes"),
-    "TB": ("terabyte", "terabytes"),
-    "dB": ("decibel", "decibels"),
-    "ms": ("millisecond", "milliseconds"),
-    "sec": ("second", "seconds"),
-    "min": ("minute", "minutes"),
-    "hr": ("hour", "hours"),
-    "hrs": ("hour", "hours"),
-    "h": ("hour", "hours"),
-    "rpm": ("~RPM", "~RPM"),
-    "psi": ("~PSI", "~PSI"),
-    "cc": ("~CC", "~CC"),
-    "°": ("degree", "degrees"),
-    "°C": ("degree Celsius", "degrees Celsius"),
-    "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
-}
-SCALES = {"hundred", "thousand", "million", "billion", "trillion"}
-GLUED_SCALES = {"k": "thousand", "m": "million", "mn": "million", "M": "million", "bn": "billion", "b": "billion"} | {
-    "B": "billion",
-    "K": "thousand",
-    "tn": "trillion",
-    "T": "trillion",
-}
-DOLLARS_OF = {"A": "Australian", "AU": "Australian", "C": "Canadian", "CA": "Canadian", "HK": "Hong Kong"} | {
-    "NZ": "New Zealand",
-    "US": "~US",
-}
-# After a bare number of four digits these show that it counts something and is no year.
-COUNTED = frozenset(
-    words(
-        "people men women children soldiers troops workers students members persons inhabitants residents "
-        "years days hours feet miles meters metres kilometers kilometres pounds dollars tons tonnes times "
-        "copies votes acres words pages points yards species ships aircraft horses houses homes degrees volts "
-        "watts"
-    )
-)
 # Before a Roman numeral: read as a plain number.
 NUMBERED = frozenset(
     words(

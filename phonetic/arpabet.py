@@ -4,78 +4,83 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phonetic.errors import PhoneticError
-from phonetic.format import FORMS, GAP, Checker, Problem, lark, spaced
+from phonetic.format import BREAK, FORMS, GAP, Checker, arpabet_checker, spaced
+from phonetic.grammar import lark
+from phonetic.lexicon import vowelless
 from phonetic.phones import CONSONANTS, STRESSES, VOWELS, without_stress
-from phonetic.reader import Reader, Tally
-
-CACHE = 1 << 18  # written words kept by the spaced form
+from phonetic.written import Written
 
 
-class Arpabet:
+class Arpabet(Written):
     """American English in ARPAbet phones, with stress, word boundaries and punctuation.
 
     Args:
         form: `compact`, a letter a phone and a space between words, or `spaced`, ARPAbet's own names and ` | `.
         stress: Whether a vowel carries its stress digit: 0 none, 1 primary, 2 secondary.
+        syllables: Whether a `-` stands between syllables.
+        variant: See written.py, as for the rest.
 
     Raises:
-        PhoneticError: another form, or a stress that is not true or false.
+        PhoneticError: an option has a value that there is not.
     """
 
     name = "arpabet"
-    version = "1"
+    version = "2"
 
-    def __init__(self, form: str = "compact", stress: bool = True) -> None:
+    def __init__(
+        self,
+        form: str = "compact",
+        stress: bool = True,
+        syllables: bool = False,
+        variant: Sequence[str] = (),
+        unspeakable: str = "drop",
+        lexicon: Mapping[str, str] | None = None,
+    ) -> None:
         if form not in FORMS:
             raise PhoneticError(f"arpabet has no form {form!r}", hint=f"its forms are: {', '.join(FORMS)}")
-        if not isinstance(stress, bool):
-            raise PhoneticError(f"arpabet's stress is {stress!r}", hint="give true or false")
         self.form = form
-        self.stress = stress
-        self.options: Mapping[str, Any] = {"form": form, "stress": stress}
+        super().__init__(stress, syllables, variant, unspeakable, lexicon)
         self.symbols: Sequence[str] = _symbols(form, stress)
-        self._reader = Reader()
-        self._checker: Checker | None = None
-        self._written: dict[str, str] = {}  # compact word -> as the spaced form writes it
+        self.gap = GAP if form == "spaced" else " "
+        self._is_plain = form == "compact" and not (syllables or self.variant or self.keep)
 
-    def convert(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
-        """Each text as phones on one line.
+    def own_options(self) -> Mapping[str, Any]:
+        """The form."""
+        return {"form": self.form}
 
-        Args:
-            texts: Any strings; what cannot be said is left out as a gap between words.
-            tally: Counts, if given, `oov` words that were guessed and what was `dropped`, by reason.
-        """
-        return [self._write(line) for line in self._reader.read(texts, tally)]
-
-    def problems(self, sample: str) -> list[Problem]:
-        """Where and why a sample is not what `convert` could have written; empty when it could."""
-        if self._checker is None:  # it needs the lexicon
-            self._checker = Checker(self.form, self.stress)
-        return self._checker.problems(sample)
+    def checker(self) -> Checker:
+        """What tells valid samples from others."""
+        return arpabet_checker(self.form, self.stress, syllables=self.syllables, keep=self.keep)
 
     def grammar(self) -> str:
         """A Lark grammar of the valid samples."""
-        return lark(self.form, self.stress)
+        is_spaced = self.form == "spaced"
+        silent = [word if self.stress else without_stress(word) for word in vowelless()]
+        return lark(
+            [symbol for symbol in self.symbols if symbol.rstrip(STRESSES) in VOWELS or symbol[0] in VOWELS.values()]
+            if is_spaced
+            else [symbol for symbol in self.symbols if symbol[0] in VOWELS.values()],
+            CONSONANTS if is_spaced else CONSONANTS.values(),
+            [spaced(word) if is_spaced else word for word in silent],
+            apart='" "' if is_spaced else "",
+            gap='" | "' if is_spaced else '" "',
+            syllable=BREAK if self.syllables else "",
+            keep=self.keep,
+        )
 
-    def spell(self, sample: str) -> str | None:
-        """None: phones are not turned back into spelling yet."""
-        return None
+    def word(self, opening: str, said: Sequence[str], closing: str) -> str:
+        """A word in this form."""
+        said = self._unstressed(said)
+        if self.form == "compact":
+            return opening + (BREAK if self.syllables else "").join(said) + closing
+        phones = (f" {BREAK} " if self.syllables else " ").join(map(spaced, said))
+        return " ".join(filter(None, [spaced(opening), phones, spaced(closing)]))
 
-    def _write(self, text: str) -> str:
-        """Finished compact text in this notation's form."""
-        if not self.stress:
-            text = without_stress(text)
-        if self.form == "compact" or not text:
-            return text
-        written = self._written
-        words = text.split(" ")
-        for word in words:
-            if word not in written:
-                written[word] = spaced(word)
-        line = GAP.join(map(written.__getitem__, words))
-        if len(written) > CACHE:
-            written.clear()
-        return line
+    def write(self, text: str) -> str:
+        """Text that is compact phones with stress already, in this form."""
+        if self._is_plain:
+            return text if self.stress else without_stress(text)
+        return super().write(text)
 
 
 def _symbols(form: str, stress: bool) -> list[str]:

@@ -1,7 +1,7 @@
 """Any text to chunks of plain ASCII letters, digits and signs, so that nothing after this sees Unicode.
 
 White space and dashes part words. Accents go, ligatures open, curly quotes straighten. What English has no words for
-(other scripts, emoji, markup, control characters) becomes a gap between words and is counted.
+(other scripts, emoji, markup, control characters) becomes what unspeakable.py has for it, usually a gap between words.
 """
 
 import functools
@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections import Counter
 
-SPOKEN_SIGNS = "£€¥₹¢°§±×÷"  # signs outside ASCII that normalize.py has words for
+from phonetic.unspeakable import CONTROL, join_runs, kept, stand_in
+
+SPOKEN_SIGNS = "£€¥₹₩₽₺₪฿₱₫₦¢°§±×÷©♯♭\u00b5\u2126"  # signs outside ASCII that normalize.py has words for
 
 _FOLDED = {
     **dict.fromkeys("‘’‚‛ʼʻʹ′`´＇", "'"),
@@ -54,16 +56,45 @@ _FOLDED = {
     "Ŋ": "Ng",
     "ə": "a",
     "Ə": "A",
-    "²": "^2",
-    "³": "^3",
-    "µ": "u",
-    "μ": "u",
     "º": "°",
+    "″": '"',
     "№": "No. ",
     "™": " ",
     "®": " ",
-    "©": " ",
+    "ℓ": "L",
+    "≤": "<=",
+    "⩽": "<=",
+    "≥": ">=",
+    "⩾": ">=",
+    "≠": "!=",
+    "≈": "~",
+    "≅": "~",
+    "→": " ",
+    **{
+        sign: f" {name} "
+        for sign, name in {
+            "√": "square root of",
+            "∞": "infinity",
+            "∑": "sum of",
+            "∏": "product of",
+            "∫": "integral of",
+            "∂": "partial",
+            "∆": "delta",
+            "∇": "del",
+            "∈": "in",
+            "∴": "therefore",
+            "‰": "per mille",
+        }.items()
+    },
 }
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"
+_FLAT = str.maketrans(_SUPERSCRIPTS, "0123456789+-n")
+# A raised number is a power after a number, a sign or a short symbol; after a word it points to a note.
+_POWER = re.compile(f"((?<![A-Za-z])[A-Za-z]{{1,3}}|[0-9₀-₉)])?([{_SUPERSCRIPTS}]+)")
+_GREEK = r"[\u0370-\u03ff\u1f00-\u1fff\u0300-\u036f]"
+_LONE_GREEK = re.compile(f"(?<!{_GREEK})[Α-Ωα-ω](?!{_GREEK})")
+_MICRO = re.compile("\u03bc(?=[A-Za-z\u03a9\u2126])")
+_OHM = re.compile(f"(?<=[0-9kM])\u03a9(?!{_GREEK})")
 _MARKUP = re.compile(r"<(?:/?[A-Za-z][^<>]{0,300}|!--.{0,300}?--)>", re.DOTALL)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "mdash": " – ", "ndash": "–"}
 _ENTITY = re.compile(r"&(" + "|".join(_ENTITIES) + ");")
@@ -72,15 +103,13 @@ _PER = re.compile(r"(?<=[a-z]) / (?=[hs]\b)")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
 _PARTED = re.compile(r"(?<=[A-Za-z]) (?='(?:t|s|d|m|re|ve|ll)\b|n't\b)", re.IGNORECASE)
 _LONE_EN_DASH = re.compile(r"(?<!\d)–|–(?![\d$£€])")
-_REASONS = {"C": "control or unassigned character", "L": "letter of another script", "N": "number of another script"}
+_REASONS = {"C": CONTROL, "L": "letter of another script", "N": "number of another script"}
 
 
-def clean(text: str, dropped: Counter[str] | None = None) -> str:
+def clean(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> str:
     """The text without markup, its entities read, its dashes apart from the words beside them."""
     if "<" in text:
-        text, count = _MARKUP.subn(" ", text)
-        if count and dropped is not None:
-            dropped["markup"] += count
+        text = _MARKUP.sub(lambda match: stand_in(match[0], "markup", policy, dropped), text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: _ENTITIES[match[1]], text)
     if "—" in text or "--" in text:
@@ -118,20 +147,40 @@ def _fold_character(character: str) -> tuple[str, str]:
     return " ", _REASONS.get(category[0], "emoji or symbol")
 
 
+def _open_symbols(chunk: str) -> str:
+    """The chunk with raised numbers as `^2`, micro and ohm as their own signs, other lone Greek letters by name."""
+    chunk = _POWER.sub(lambda match: f"{match[1]}^{match[2].translate(_FLAT)}" if match[1] else " ", chunk)
+    chunk = _OHM.sub("\u2126", _MICRO.sub("\u00b5", chunk.replace("\u00b5", "\u03bc")))
+    return _LONE_GREEK.sub(_letter_name, chunk)
+
+
+def _letter_name(match: re.Match[str]) -> str:
+    """A Greek letter's English name, apart from letters and digits beside it."""
+    name = unicodedata.name(match[0]).rpartition(" ")[2].lower().replace("lamda", "lambda")
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return " " * before.isalnum() + name + " " * after.isalnum()
+
+
 @functools.lru_cache(maxsize=1 << 16)
-def fold(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def fold(chunk: str, policy: str = "drop") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """One chunk that is not plain ASCII as plain chunks, and the reasons for what was dropped from it."""
-    parts, reasons = zip(*map(_fold_character, chunk), strict=True)
-    folded = _LONE_EN_DASH.sub(" – ", "".join(parts))
-    return tuple(folded.split()), tuple(reason for reason in reasons if reason)
+    if not chunk.isascii():
+        chunk = _open_symbols(chunk)
+    dropped: Counter[str] = Counter()
+    parts = [
+        stand_in(character, reason, policy, dropped) if reason else part
+        for character, (part, reason) in zip(chunk, map(_fold_character, chunk), strict=True)
+    ]
+    folded = _LONE_EN_DASH.sub(" – ", join_runs("".join(parts)))
+    return tuple(folded.split()), tuple(dropped.elements())
 
 
-def chunks_of(text: str, dropped: Counter[str] | None = None) -> list[str]:
+def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> list[str]:
     """The text's chunks between white space, folded.
 
     Besides ASCII they hold only the en dash, alone or between digits, and the signs in SPOKEN_SIGNS.
     """
-    chunks = clean(text, dropped).split()
+    chunks = clean(text, dropped, policy).split()
     if text.isascii() and text.isprintable():
         return chunks
     folded: list[str] = []
@@ -139,7 +188,10 @@ def chunks_of(text: str, dropped: Counter[str] | None = None) -> list[str]:
         if chunk.isascii() and chunk.isprintable():
             folded.append(chunk)
             continue
-        plain, reasons = fold(chunk)
+        if kept(chunk):  # markup
+            folded.append(chunk)
+            continue
+        plain, reasons = fold(chunk, policy)
         folded += plain
         if dropped is not None:
             dropped.update(reasons)

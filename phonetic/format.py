@@ -8,7 +8,7 @@ words apart by ` | `.
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from phonetic.lexicon import vowelless
@@ -21,8 +21,17 @@ GAP = " | "
 _CLOSERS = r'(?:"\)?|\)"?)'
 _OPENING = r'(?:"\(?|\("?)?'
 _CLOSING = rf"{_CLOSERS}?(?:T{_CLOSERS}?)?"
-_SHAPE = re.compile(f"{_OPENING}([CV]+){_CLOSING}")
-_ITEM = re.compile(rf"{'|'.join(map(re.escape, TERMINALS))}|[{VOWEL_LETTERS}][{STRESSES}]?|[^\s]")
+_KEPT = r"\{[^\s{}]+\}"  # what cannot be said, where it is kept
+_ITEM = re.compile(rf"{_KEPT}|{'|'.join(map(re.escape, TERMINALS))}|[{VOWEL_LETTERS}][{STRESSES}]?|[^\s]")
+WORD = re.compile(rf"""(["(]*)({_KEPT}|[A-Za-z@0-2]+)([^A-Za-z@{{}}]*)""")  # a written word, compact
+BREAK = "-"  # between syllables
+# What a word's sounds may be, by the kinds of its tokens: V a vowel, C a consonant, S a stress mark, D a break between
+# syllables, H one that parts two vowels which would else be read as one.
+ONE_PIECE = "[CV]+"
+IN_SYLLABLES = "C*VC*(?:[DH]C*VC*)*|C+"
+STRESSED = "(?:[CVH]|S(?=C*V))+"
+STRESSED_SYLLABLES = "S?C*VC*(?:[SDH]C*VC*)*|C+"
+Words = Callable[[str, list["Problem"]], Iterator[list["Token"]]]
 
 
 class Problem(NamedTuple):
@@ -77,6 +86,12 @@ def add_closing(word: str, marks: str) -> str:
     return bare + closing(word[len(bare) :] + marks)
 
 
+def parts_of(word: str) -> tuple[str, str, str]:
+    """Of a written word, compact, the marks before it, its phones or what is kept, the marks after it."""
+    match = WORD.fullmatch(word)
+    return (match[1], match[2], match[3]) if match else (word, "", "")
+
+
 def spaced(word: str) -> str:
     """One written word, compact, as the items of the spaced form."""
     return " ".join(NAMES.get(item[0], item[0]) + item[1:] for item in _ITEM.findall(word))
@@ -96,28 +111,37 @@ class Checker:
     """Finds where samples of one form break its rules.
 
     Args:
-        form: `compact` or `spaced`.
-        stress: Whether each vowel carries its stress digit.
+        words: The words of a sample as tokens; it adds to the problems what it finds wrong between them.
+        kinds: Token to its kind, see above; T a stop, K what is kept, quotes and brackets themselves.
+        sounds: The kinds that a word's sounds may be made of, in which order.
+        vowelless: The words without a vowel that there are.
+        reason: Why a token is none.
     """
 
-    def __init__(self, form: str, stress: bool) -> None:
-        self.form = form
-        self.stress = stress
-        digits = STRESSES if stress else ("",)
-        # A token as one character: V a vowel, C a consonant, T a stop, quotes and brackets themselves, x what is none.
-        self._kinds = dict.fromkeys(CONSONANT_LETTERS, "C") | {
-            v + digit: "V" for v in VOWEL_LETTERS for digit in digits
-        }
-        self._kinds |= dict.fromkeys(TERMINALS, "T") | {mark: mark for mark in '"()'}
-        known = vowelless()
-        self._vowelless = known if stress else frozenset(map(without_stress, known))
+    def __init__(
+        self,
+        words: Words,
+        kinds: Mapping[str, str],
+        sounds: str,
+        vowelless: Iterable[str],
+        reason: Callable[[str], str],
+    ) -> None:
+        self._words = words
+        self._kinds = dict(kinds) | dict.fromkeys(TERMINALS, "T") | {mark: mark for mark in '"()'}
+        self._keeps = "K" in kinds.values()
+        self._shape = re.compile(f"{_OPENING}({sounds}|K){_CLOSING}")
+        self._vowelless = frozenset(vowelless)
+        self._reason = reason
+
+    def _kind(self, token: str) -> str:
+        return self._kinds.get(token) or ("K" if self._keeps and re.fullmatch(_KEPT, token) else "x")
 
     def problems(self, sample: str) -> list[Problem]:
         """Every place where the sample is not valid, in order; empty when it is."""
         if not sample:
             return []
         found: list[Problem] = []
-        words = list(_compact_words(sample, found) if self.form == "compact" else _spaced_words(sample, found))
+        words = list(self._words(sample, found))
         for at, word in enumerate(words):
             if len(word) == 1 and word[0].text == "-":
                 if at == 0 or at == len(words) - 1:
@@ -129,11 +153,11 @@ class Checker:
         return sorted(found)
 
     def _word_problems(self, word: list[Token]) -> Iterator[Problem]:
-        kinds = "".join(self._kinds.get(token.text, "x") for token in word)
-        match = _SHAPE.fullmatch(kinds)
+        kinds = "".join(self._kind(token.text) for token in word)
+        match = self._shape.fullmatch(kinds)
         if match is None:
             yield from self._broken(word, kinds)
-        elif "V" not in kinds:
+        elif "V" not in kinds and "K" not in kinds:
             phones = word[match.start(1) : match.end(1)]
             if "".join(token.text for token in phones) not in self._vowelless:
                 yield _problem(phones, "a word without a vowel")
@@ -144,7 +168,7 @@ class Checker:
             yield _problem([token], self._reason(token.text))
         if strange:
             return
-        phones = [at for at, kind in enumerate(kinds) if kind in "CV"]
+        phones = [at for at, kind in enumerate(kinds) if kind in "CVSDHK"]
         if not phones:
             yield _problem(word, "punctuation without a word")
             return
@@ -154,20 +178,39 @@ class Checker:
         inside = [at for at in range(first, last) if at not in phones]
         if inside:
             yield _problem(word[inside[0] : inside[-1] + 1], "punctuation inside a word")
-        if not re.fullmatch(_CLOSING, kinds[last + 1 :]):
+        is_closed = re.fullmatch(_CLOSING, kinds[last + 1 :])
+        if not is_closed:
             yield _problem(word[last + 1 :], "punctuation that does not close a word")
+        if is_closed and not inside and re.fullmatch(_OPENING, kinds[:first]):
+            yield _problem(word[first : last + 1], "marks of stress or syllables out of place")
 
-    def _reason(self, text: str) -> str:
-        """Why a token is none."""
-        if text[0] in VOWEL_LETTERS and len(text) == 1 and self.stress:
+
+def arpabet_checker(form: str, stress: bool, *, syllables: bool = False, keep: bool = False) -> Checker:
+    """The checker of one form of ARPAbet."""
+    digits = STRESSES if stress else ("",)
+    kinds = dict.fromkeys(CONSONANT_LETTERS, "C") | {v + digit: "V" for v in VOWEL_LETTERS for digit in digits}
+    if syllables:
+        kinds[BREAK] = "D"
+    if keep:
+        kinds["{}"] = "K"
+    known = vowelless()
+
+    def reason(text: str) -> str:
+        if text[0] in VOWEL_LETTERS and len(text) == 1 and stress:
             return "a vowel without its stress digit"
-        if text[0] in VOWEL_LETTERS and text[1:] in tuple(STRESSES) and not self.stress:
+        if text[0] in VOWEL_LETTERS and text[1:] in tuple(STRESSES) and not stress:
             return "a stress digit, which this notation leaves out"
         if text.isdigit():
             return "a digit that follows no vowel"
-        if text == "-":
-            return "a dash inside a word"
-        return "no symbol of this notation"
+        return "a dash inside a word" if text == BREAK else "no symbol of this notation"
+
+    return Checker(
+        _compact_words if form == "compact" else _spaced_words,
+        kinds,
+        IN_SYLLABLES if syllables else ONE_PIECE,
+        known if stress else map(without_stress, known),
+        reason,
+    )
 
 
 def _problem(tokens: list[Token], reason: str) -> Problem:
@@ -175,13 +218,18 @@ def _problem(tokens: list[Token], reason: str) -> Problem:
 
 
 def _compact_words(sample: str, found: list[Problem]) -> Iterator[list[Token]]:
+    return words_by(_ITEM, sample, found)
+
+
+def words_by(item: re.Pattern[str], sample: str, found: list[Problem]) -> Iterator[list[Token]]:
+    """The words of a sample that a space parts, cut into tokens by `item`, which matches all but white space."""
     at = 0
     for word in sample.split(" "):
         if not word:
             found.append(Problem(max(0, at - 1), max(1, at), "a space that parts no words"))
         tokens = []
         end = 0
-        for match in _ITEM.finditer(word):
+        for match in item.finditer(word):
             tokens.append(Token(match[0], at + match.start(), at + match.end()))
             end += len(match[0])
         if end < len(word):
@@ -212,40 +260,8 @@ def _compact_item(item: str) -> str:
     """One item of the spaced form as compact text; itself when it is none."""
     name = item.rstrip(STRESSES) if item[-1] in STRESSES and item[:-1] in _SPACED_ITEMS else item
     letter = _SPACED_ITEMS.get(name)
+    if letter is None and re.fullmatch(_KEPT, item):
+        return item
     if letter is None or (name != item and letter not in VOWEL_LETTERS):
         return f"\0{item}"  # what no token may hold
     return (letter or name) + item[len(name) :]
-
-
-def lark(form: str, stress: bool) -> str:
-    """A Lark grammar of the valid samples of one form."""
-    is_spaced = form == "spaced"
-    apart, gap = (' " "', '" | "') if is_spaced else ("", '" "')
-
-    def either(symbols: Iterable[str]) -> str:
-        return " | ".join(f'"{symbol}"' for symbol in symbols)
-
-    def written(letter: str) -> str:
-        return NAMES[letter] if is_spaced else letter
-
-    digits = STRESSES if stress else ("",)
-    silent = sorted({word if stress else without_stress(word) for word in vowelless()})
-    return "\n".join(
-        [
-            f"start: (word ({gap} (dash)? word)*)?",
-            f'dash: "-" {gap}',
-            "word: opening? sounds closing",
-            f"sounds: (CONSONANT{apart})* VOWEL ({apart} (CONSONANT | VOWEL))*",
-            *(f"      | {either([spaced(word) if is_spaced else word])}" for word in silent),
-            f"opening: QUOTE{apart} (OPEN{apart})? | OPEN{apart} (QUOTE{apart})?",
-            f"closing: closers? ({apart} STOP closers?)?",
-            f"closers: {apart} QUOTE ({apart} CLOSE)? | {apart} CLOSE ({apart} QUOTE)?",
-            f"VOWEL: {either(written(v) + digit for v in VOWEL_LETTERS for digit in digits)}",
-            f"CONSONANT: {either(map(written, CONSONANT_LETTERS))}",
-            f"STOP: {either(TERMINALS)}",
-            'QUOTE: "\\""',
-            'OPEN: "("',
-            'CLOSE: ")"',
-            "",
-        ]
-    )

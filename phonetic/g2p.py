@@ -1,13 +1,17 @@
 """One word to phones: the lexicon, then rules that build on it, then the guesser."""
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from phonetic.lexicon import lexicon, look_up
+from phonetic.lexicon import DATA, look_up
 from phonetic.oov import guesser
 from phonetic.phones import has_vowel, words
 
+Find = Callable[[str], str | None]  # a lower-case word to its pronunciation
+Parts = tuple[frozenset[str], frozenset[str]]  # words that begin compounds, words that end them
+PART = 3  # letters of the shortest word in a compound
 LETTERS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
@@ -54,6 +58,25 @@ _PREFIXES = {
 }
 # Parts of a hyphenated word that are no words, or other ones.
 HYPHEN_PARTS = {"re": "ri1", "co": "ko1", "pre": "pri1", "de": "di1", "anti": "@1nti0", "semi": "sE1mi0", "ex": "E1ks"}
+HYPHEN_PARTS |= {
+    "st": "se1nt",
+    "jean": "Za1n",
+    "al": "a1l",
+    "multi": "mA1lti0",
+    "non": "na1n",
+    "vice": "vY1s",
+    "bi": "bY1",
+}
+HYPHEN_PARTS |= {
+    "tri": "trY1",
+    "uni": "yu1nI0",
+    "micro": "mY1kro0",
+    "neo": "ni1o0",
+    "pseudo": "su1do0",
+    "quasi": "kwa1zi0",
+}
+# Before an apostrophe: Irish and French names, and you.
+_CLIPPED = {"o'": "o0", "d'": "d", "l'": "l", "y'": "yA0"}
 _SUFFIXES = {"ly": "li0", "ness": "nA0s", "less": "lA0s", "ful": "fA0l", "like": "lY2k", "ship": "SI0p", "man": "mA0n"}
 _SUFFIXES |= {"men": "mI0n", "ward": "wR0d", "wards": "wR0dz", "er": "R0", "ers": "R0z", "est": "A0st", "eth": "A0T"}
 _SUFFIXES |= {"ish": "I0S", "able": "A0bA0l", "est": "A0st", "ism": "I2zA0m", "ist": "A0st", "ists": "A0sts"}
@@ -79,6 +102,9 @@ _SAYABLE = re.compile(
     r"(?:[BCDFGHJKLMNPRSTVWYZ]|[BCDFGKPST][LRHW]|S[CKLMNPTW])?[AEIOU]{1,2}"
     r"(?:[BCDFGHJKLMNPQRSTVWXYZ]{1,2}[AEIOUY]{1,2})*(?:[BCDFGKLMNPRSTX]|[LNRS][DKPT])?"
 )
+# The words in one with capitals inside: GitHub, iOS, BlackLivesMatter.
+CAMEL = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_MC = "mI0k"
 _DEMOTED = str.maketrans("1", "2")
 
 
@@ -107,7 +133,7 @@ def add(stem: str, ending: str) -> str:
     return stem + ending
 
 
-def _stem_before_vowel(stem: str) -> str | None:
+def _stem_before_vowel(stem: str, look_up: Find = look_up) -> str | None:
     """The pronunciation of the word that lost its e or doubled its last letter before -ed, -ing, -er."""
     if len(stem) < 2:
         return None
@@ -118,8 +144,8 @@ def _stem_before_vowel(stem: str) -> str | None:
     return look_up(stem) or look_up(stem + "e")
 
 
-def inflected(word: str) -> str | None:
-    """A regular form of a lexicon word: plurals, past tenses, -ing, -ly, -ness, un- and their like."""
+def inflected(word: str, look_up: Find = look_up) -> str | None:
+    """A regular form of a word that `look_up` has: plurals, past tenses, -ing, -ly, -ness, un- and their like."""
     if len(word) < 4:
         return None
     stem: str | None
@@ -131,11 +157,11 @@ def inflected(word: str) -> str | None:
         return add_s(stem)
     if word.endswith("ied") and (stem := look_up(word[:-3] + "y")):
         return stem + "d"
-    if word.endswith("ed") and (stem := _stem_before_vowel(word[:-2])):
+    if word.endswith("ed") and (stem := _stem_before_vowel(word[:-2], look_up)):
         return add_ed(stem)
-    if word.endswith("ing") and (stem := _stem_before_vowel(word[:-3])):
+    if word.endswith("ing") and (stem := _stem_before_vowel(word[:-3], look_up)):
         return stem + "I0G"
-    if word.endswith("ings") and (stem := _stem_before_vowel(word[:-4])):
+    if word.endswith("ings") and (stem := _stem_before_vowel(word[:-4], look_up)):
         return stem + "I0Gz"
     if word.endswith("st") and word[-3] not in "aio" and (stem := look_up(word[:-2])):
         return stem + "st"  # thou didst
@@ -148,7 +174,7 @@ def inflected(word: str) -> str | None:
     for suffix, said in _SUFFIXES.items():
         if word.endswith(suffix) and len(word) > len(suffix) + 2:
             base = word[: -len(suffix)]
-            stem = _stem_before_vowel(base) if suffix[0] in "aei" else look_up(base)
+            stem = _stem_before_vowel(base, look_up) if suffix[0] in "aei" else look_up(base)
             if stem is None and base.endswith("i"):
                 stem = look_up(base[:-1] + "y")
             if stem is not None:
@@ -170,12 +196,21 @@ def american(word: str) -> str | None:
     return None
 
 
-def compound(word: str) -> str | None:
-    """Two lexicon words of four letters or more in one, the first stressed: `lobsterboat`."""
-    for cut in range(len(word) - 4, 3, -1):
-        first, second = look_up(word[:cut]), look_up(word[cut:]) if word[:cut] in lexicon() else None
-        if first and second:
-            return first + second.translate(_DEMOTED)
+@functools.cache
+def _parts() -> Parts:
+    """The words that begin and that end compounds, as scripts/build_compounds.py learnt them."""
+    first, last = (DATA / "compounds.txt").read_text(encoding="ascii").splitlines()
+    return frozenset(words(first)), frozenset(words(last))
+
+
+def compound(word: str, parts: Parts | None = None) -> str | None:
+    """Two lexicon words in one, the first stressed, one of them known to make compounds: `lobsterboat`."""
+    begin, end = parts or _parts()
+    for cut in range(len(word) - PART, PART - 1, -1):
+        if word[:cut] in begin or word[cut:] in end:
+            first, second = look_up(word[:cut]), look_up(word[cut:])
+            if first and second and has_vowel(first) and has_vowel(second):
+                return first + second.translate(_DEMOTED)
     return None
 
 
@@ -185,21 +220,31 @@ class Pronouncer:
     `say` answers at once from lexicon and rules; for a word that must be guessed it returns `""` until
     `guess_pending` has run the guesser over all such words together.
 
+    Args:
+        own: The user's words and their pronunciations, which come before the lexicon's.
+
     Attributes:
         guessed: Words the guesser has been run on.
         pending: Words it has not been run on yet.
+        how: By what the word that `say` was asked for last was found.
         unknown: Words outside the lexicon and the rules among all that `say` was asked for; the caller empties it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+        self.own = own or {}
         self.guessed: dict[str, str] = {}
         self.pending: set[str] = set()
+        self.how = ""
         self.unknown: list[str] = []
 
     def say(self, word: str) -> str:
         """The pronunciation of a word of ASCII letters and apostrophes, as written; `""` when it is pending."""
         low = word.lower()
         said = look_up(low)
+        self.how = "lexicon"
+        if self.own and (own := self.own.get(low) or (inflected(low, self.own.get) if said is None else None)):
+            self.how = "user"
+            return own
         if said is None:
             said = self._known(word, low)
             if said and not has_vowel(said):
@@ -222,27 +267,39 @@ class Pronouncer:
     def _known(self, word: str, low: str) -> str:
         known: str | None
         if "'" in word:
-            return self._with_apostrophe(word, low)
+            said = self._with_apostrophe(word, low)
+            self.how = "parts" if self.how == "lexicon" else self.how
+            return said
         if plural := _PLURAL_LETTERS.fullmatch(word):
+            self.how = "letters"
             stem = look_up(low[:-1]) or spell_out(plural[1])
             return add_s(stem)
         if not word.isupper() or len(word) > 4:
             known = inflected(low) or american(low)
             if known is not None:
+                self.how = "parts"
                 return known
+        if word[1:] != low[1:] and not word.isupper() and (parts := CAMEL.findall(word))[1:]:
+            said = self._camel(parts)
+            self.how = "parts"
+            return said
         if _REPEATS.search(low):
             drawn_out = low[-1] == low[-3] and low[-1] != "e"  # sooo is so; but goood is good, seee is see
             for times in (r"\1", r"\1\1") if drawn_out else (r"\1\1", r"\1"):
                 shorter = _REPEATS.sub(times, low)
                 known = look_up(shorter) or inflected(shorter)
                 if known is not None:
+                    self.how = "drawn out"
                     return known
             word = low = _REPEATS.sub(r"\1\1", low)
         if not re.search("[aeiouy]", low) or (word.isupper() and _is_acronym(word)):
+            self.how = "letters"
             return spell_out(low)
         known = compound(low)
         if known is not None:
+            self.how = "parts"
             return known
+        self.how = "guess"
         self.unknown.append(low)
         guess = self.guessed.get(low)
         if guess is None:
@@ -250,8 +307,16 @@ class Pronouncer:
             return ""
         return guess
 
+    def _camel(self, parts: list[str]) -> str:
+        """A word of several with capitals inside: single letters by name; `""` when a part is pending."""
+        said = [_MC if part == "Mc" else LETTERS[part.lower()] if len(part) == 1 else self.say(part) for part in parts]
+        return "".join([said[0], *(one.translate(_DEMOTED) for one in said[1:])]) if all(said) else ""
+
     def _with_apostrophe(self, word: str, low: str) -> str:
         """Possessives, contractions, old elisions and clipped -ing; else as if the apostrophe were not there."""
+        if (clipped := _CLIPPED.get(low[:2])) and len(low) > 4:
+            rest = self.say(word[2:])
+            return clipped + rest if rest else ""
         if low.endswith("'s"):
             return self._extend(word, "'s", add_s)
         if low.endswith("in'") and (said := look_up(low[:-1] + "g")) and said.endswith("I0G"):

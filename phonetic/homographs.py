@@ -1,9 +1,10 @@
 """One spelling, several pronunciations: which one stands here.
 
-Three sources, in this order. A rule by the class of the word before: a modal or a pronoun before means the verb, an
-article the noun. Cues for each word (a neighbour, a word near by, a capital letter), the strongest that is present
-deciding, as in Yarowsky's decision lists; scripts/build_homographs.py learns them. Else the usual pronunciation.
-Words in g2p-en's list that have no cues have the rules alone.
+Four sources, in this order. Cues that leave no doubt, written by hand for some words: a lead pipe, minute details. A
+rule by the class of the word before: a modal or a pronoun before means the verb, an article the noun. Cues for each
+word (a neighbour, a word near by, a capital letter), the strongest that is present deciding, as in Yarowsky's
+decision lists; scripts/build_homographs.py learns them. Else the usual pronunciation. Words in g2p-en's list that
+have no cues have the rules alone.
 
 Source: Yarowsky 1994, "Decision lists for lexical ambiguity resolution".
 """
@@ -12,6 +13,7 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from phonetic.lexicon import DATA, look_up
@@ -63,6 +65,7 @@ class Homograph:
         verb: Its pronunciation as a verb, if that is what divides the two.
         other: The other one of such a pair.
         common: Its pronunciation in small letters, when one reading is a name.
+        known: Feature to pronunciation where nobody doubts it; before any rule.
         cues: Feature to pronunciation, the strongest first.
     """
 
@@ -70,7 +73,9 @@ class Homograph:
     verb: str = ""
     other: str = ""
     common: str = ""
+    known: dict[str, str] = field(default_factory=dict)
     cues: dict[str, str] = field(default_factory=dict)
+    has_near: bool = False  # whether a word near by is among what is known
 
 
 def word_class(word: str) -> str:
@@ -117,10 +122,26 @@ def features(word: str, before: Sequence[str], after: Sequence[str]) -> list[str
     cp, cn, cpp, cnn = map(word_class, (p, n, pp, nn))
     found = [f"-{p}", f"+{n}", f"-{pp} {p}", f"+{n} {nn}"]
     found += [f"c-{cp}", f"c+{cn}", f"c-{cpp}{cp}", f"c.{cp}{cn}", f"c={cpp}{cp}{cn}", f"c+{cn}{cnn}"]
-    near = {*before[-WINDOW:], *after[:WINDOW]}
-    found += [f"~{word}" for word in sorted(near) if len(word) > 2 and word not in CLASS_OF]
+    found += [f"~{word}" for word in sorted(_near(before, after)) if len(word) > 2 and word not in CLASS_OF]
     found.append("v" if not word[0].isupper() else "^" if p != "<" else "^<")
     return found
+
+
+def _near(before: Sequence[str], after: Sequence[str]) -> set[str]:
+    """The words of the same sentence that stand near."""
+    return {*takewhile("<".__ne__, reversed(before[-WINDOW:])), *takewhile(">".__ne__, after[:WINDOW])}
+
+
+def known_cue(entry: Homograph, before: Sequence[str], after: Sequence[str]) -> str | None:
+    """The cue that leaves no doubt, if one is there: a word near by before a neighbour."""
+    if entry.has_near:
+        for word in sorted(_near(before, after)):
+            if f"~{word}" in entry.known:
+                return f"~{word}"
+    for cue in (f"-{before[-1]}", f"+{after[0]}", f"c-{word_class(before[-1])}"):
+        if cue in entry.known:
+            return cue
+    return None
 
 
 def by_rule(entry: Homograph, before: Sequence[str], after: Sequence[str]) -> str | None:
@@ -152,20 +173,44 @@ class Homographs:
 
     def choose(self, word: str, chunks: Sequence[str], i: int) -> str:
         """The pronunciation of `word`, as written in `chunks[i]`, where it stands."""
+        return self.decide(word, chunks, i)[0]
+
+    def decide(self, word: str, chunks: Sequence[str], i: int) -> tuple[str, str]:
+        """Like `choose`, and what decided: a rule, a cue, small letters, or that it is usual."""
         before, after = context(chunks, i)
         if word.lower() == "used":  # used to go, but: it is used to go; he got used to it is the first again
             supposed = after[0] == "to" and word_class(before[-1]) != "B"
-            return "yu1st" if supposed else "yu1zd"
+            return "yu1st" if supposed else "yu1zd", "rule"
         if word.lower() == "read" and (tense := _read(before)):
-            return tense
+            return tense, "rule"
         entry = self._entries[word.lower()]
         if entry.common and word.islower():
-            return entry.common
+            return entry.common, "small letters"
+        if entry.known and (cue := known_cue(entry, before, after)):
+            return entry.known[cue], f"cue {cue}"
         decided = by_rule(entry, before, after)
-        if decided is None and entry.cues:
-            present = set(features(word, before, after))
-            decided = next((said for cue, said in entry.cues.items() if cue in present), None)
-        return decided or entry.usual
+        if decided is not None:
+            return decided, "rule"
+        if entry.cues:
+            present = frozenset(features(word, before, after))
+            for cue, said in entry.cues.items():
+                if cue in present:
+                    return said, f"cue {cue}"
+        return entry.usual, "usual"
+
+    def readings(self, word: str) -> list[str]:
+        """All pronunciations that a homograph may be given here, the usual one first."""
+        if word == "used":
+            return ["yu1zd", "yu1st"]
+        entry = self._entries[word]
+        return list(
+            dict.fromkeys(
+                filter(
+                    None,
+                    [entry.usual, entry.verb, entry.other, entry.common, *entry.known.values(), *entry.cues.values()],
+                )
+            )
+        )
 
 
 def _read(before: Sequence[str]) -> str | None:
@@ -208,4 +253,9 @@ def _entries() -> dict[str, Homograph]:
     for line in (DATA / "cues.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         word, reading, cue = line.split("\t")
         entries[word].cues[cue] = said_as[f"{word}\t{reading}"]
+    for line in (DATA / "known_cues.tsv").read_text(encoding="ascii").splitlines()[1:]:
+        word, said, cue = line.split("\t")
+        entry = entries.setdefault(word, Homograph(look_up(word) or said))
+        entry.known[cue] = said
+        entry.has_near |= cue[0] == "~"
     return entries

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from phonetic import abbreviations as short
-from phonetic import measures, numbers, signs
+from phonetic import measures, numbers, places, signs
+from phonetic.units import CURRENCY_CODES, DETERMINERS, UNITS
 
 MARKS = re.compile(r"""([("\[{']*)(.*?)([.,;:?!")\]}']*)""", re.DOTALL)
 DOTTED = re.compile(r"(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")
@@ -18,6 +19,9 @@ ROMAN = re.compile(r"([IVXLCDM]+)('s)?")
 SMALL_ROMAN = frozenset(
     ["ii", "iii", "iv", "vi", "vii", "viii", "ix", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii", "xix", "xx"]
 )
+_BESIDE_DAY = frozenset(("and", "on", "or", "every", "&", "-", "–"))
+_AFTER_RULER = frozenset(("", "of", "and", "died", "ruled", "reigned", "in"))  # not Elizabeth I think
+_GLUED = re.compile(r"([A-Za-z]{1,4})\.(\d\S*)")  # p.5, No.7
 _STOPS = re.compile("[.,;:?!]+(?=[^.,;:?!0-9])")
 
 
@@ -27,6 +31,14 @@ class Reading(NamedTuple):
     words: str
     used: int = 1  # chunks read
     tail: str | None = None  # the punctuation after, when it is not that of the one chunk
+
+
+def is_series(first: str, last: str) -> bool:
+    """Whether a dash between two names runs from one to the other: Monday – Friday, A – Z."""
+    last = core(last)
+    if len(first) == 1 and len(last) == 1:
+        return first.isupper() and last.isupper()
+    return first in short.DAYS_AND_MONTHS and last in short.DAYS_AND_MONTHS
 
 
 def split_marks(chunk: str) -> tuple[str, str, str]:
@@ -42,22 +54,28 @@ def core(chunk: str) -> str:
     return split_marks(chunk)[1]
 
 
-def expand(chunks: Sequence[str], i: int, dropped: Counter[str] | None = None) -> tuple[list[str], int]:
+def expand(
+    chunks: Sequence[str], i: int, dropped: Counter[str] | None = None, policy: str = "drop"
+) -> tuple[list[str], int]:
     """Plain chunks for `chunks[i]` and perhaps some after it, and how many of them they stand for."""
     chunk = chunks[i]
     if chunk in signs.DASHES:
         between = 0 < i < len(chunks) - 1 and chunks[i - 1][-1].isdigit() and core(chunks[i + 1])[:1].isdigit()
+        if chunk == "-" and between and chunks[i + 2 : i + 3] == ["="]:
+            return ["minus"], 1
+        if not between and 0 < i < len(chunks) - 1:
+            between = is_series(chunks[i - 1], chunks[i + 1])
         return ["to" if between and chunk != "--" else "-"], 1
-    if stops := _STOPS.match(chunk):
+    if (stops := _STOPS.match(chunk)) and chunk not in signs.BETWEEN:
         return [stops[0], chunk[stops.end() :]], 1  # they belong to the word before
     lead, inner, tail = split_marks(chunk)
     if not inner:
         return [tail], 1
-    if lead == "(" and tail == ")" and i + 1 < len(chunks) and measures.is_area_code(inner, chunks[i + 1]):
+    if lead == "(" and tail == ")" and i + 1 < len(chunks) and places.is_area_code(inner, chunks[i + 1]):
         lead = tail = ""
     reading = read(chunks, i, lead, inner, tail)
     if reading is None:
-        reading = Reading(signs.read_pieces(chunks, i, inner, dropped))
+        reading = Reading(signs.read_pieces(chunks, i, inner, dropped, policy))
     words = reading.words.split()
     closing = tail if reading.tail is None else reading.tail
     if not words:
@@ -71,11 +89,31 @@ def read(chunks: Sequence[str], i: int, lead: str, inner: str, tail: str) -> Rea
     """The reading of a chunk that some rule knows, or None."""
     after = chunks[i + 1] if i + 1 < len(chunks) and not tail else ""
     before = chunks[i - 1] if i else ""
+    if found := places.read(chunks, i, inner, tail):
+        words, used = found
+        ending = split_marks(chunks[i + used - 1])[2]
+        return Reading(words, used, ending.removeprefix(".") if inner in places.DIRECTIONS else ending)
     if any(character.isdigit() for character in inner):
+        if signs.is_formula(inner) and not inner[0].isdigit():
+            return None
+        if (glued := _GLUED.fullmatch(inner)) and (word := short.BEFORE_NUMBER.get(glued[1].lower())):
+            number = measures.read_number(glued[2], "", after)
+            return Reading(f"{word} {number[0]}", number[1], None if number[1] == 1 else "") if number else None
+        if inner.isdigit() and tail[:1] in ("'", '"') and before[-1:] == ("°" if tail[0] == "'" else "'"):
+            return Reading(f"{numbers.cardinal(inner)} {'minutes' if tail[0] == chr(39) else 'seconds'}", 1, tail[1:])
         found = measures.read_number(inner, before, after, lead, chunks[i + 2] if after and i + 2 < len(chunks) else "")
         if found is None:
             return None
         words, used = found
+        if (
+            used == 1
+            and tail[:1] == '"'
+            and not lead
+            and before in DETERMINERS
+            and inner.isdigit()
+            and i + 1 < len(chunks)
+        ):
+            return Reading(words + " inch", 1, tail[1:])  # a 12" pizza
         if measures.FEET.fullmatch(inner) and tail[:1] == '"':
             return Reading(words, 1, tail[1:])  # the inches' own sign
         if used == 1:
@@ -86,16 +124,29 @@ def read(chunks: Sequence[str], i: int, lead: str, inner: str, tail: str) -> Rea
         if ending.startswith(".") and _is_short(chunks[last]):
             ending = _stop(chunks, last, ending[1:])
         return Reading(words, used, ending)
-    if inner in numbers.CURRENCIES and after and core(after)[:1].isdigit():
-        found = measures.read_number(inner + core(after), before, "", lead, "")
-        return Reading(found[0], 2, split_marks(after)[2]) if found else None
-    return _abbreviation(chunks, i, inner, tail, before) or _numeral(inner, tail, before, after) or _letter(chunks, i)
+    if after and core(after)[:1].isdigit() and (sum_of := _money(inner, core(after), before, lead)):
+        return Reading(sum_of, 2, split_marks(after)[2])
+    if "/" in inner and (unit := measures.unit_alone(inner)):
+        return Reading(unit)
+    numeral = _numeral(inner, tail, before, after, chunks[i + 2] if i + 2 < len(chunks) else "")
+    return _abbreviation(chunks, i, inner, tail, before) or numeral or _letter(chunks, i)
+
+
+def _money(inner: str, amount: str, before: str, lead: str) -> str | None:
+    """A sum whose currency stands before it by itself: $ 5, CAD 50."""
+    if inner in numbers.CURRENCIES:
+        found = measures.read_number(inner + amount, before, "", lead, "")
+    elif inner in CURRENCY_CODES:
+        found = measures.read_number(amount, "", inner)
+    else:
+        return None
+    return found[0] if found else None
 
 
 def _is_short(chunk: str) -> bool:
     """Whether a chunk that ends in a stop is a short form, of which the stop is a part."""
     inner = core(chunk)
-    return DOTTED.fullmatch(inner) is not None or inner in short.UNITS or inner.lower() in short.SHORT_MONTHS
+    return DOTTED.fullmatch(inner) is not None or inner in UNITS or inner == "in" or inner.lower() in short.SHORT_MONTHS
 
 
 def _sentence_ends(chunks: Sequence[str], i: int) -> bool:
@@ -115,13 +166,21 @@ def _stop(chunks: Sequence[str], i: int, rest: str) -> str:
 
 def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: str) -> Reading | None:
     low = inner.lower()
+    if inner in short.NAMED:
+        return Reading(short.NAMED[inner])
     following = core(chunks[i + 1]) if i + 1 < len(chunks) else ""
     if DOTTED.fullmatch(inner) and (tail.startswith(".") or low in short.DOTTED):
         words = short.DOTTED.get(low) or "~" + inner.replace(".", "")
         return Reading(words, 1, _stop(chunks, i, tail[1:]) if tail.startswith(".") else tail)
     if not tail.startswith("."):
+        if inner in short.BARE_MONTHS and not tail.strip(",") and (following[:1].isdigit() or before[-1:].isdigit()):
+            return Reading(short.BARE_MONTHS[inner])
+        if inner in short.BARE_STREETS and (before[:1].isupper() or before[:1].isdigit()):
+            return Reading(short.AFTER_NAME[low])
         bare = short.BARE.get(inner)
-        if bare is None or (inner in short.BARE_BEFORE_NAME and not (following[:1].isupper() and not tail)):
+        if bare is None or (
+            inner in short.BARE_BEFORE_NAME and not (following[:1].isupper() and len(following) > 1 and not tail)
+        ):
             return None
         return Reading(bare)
     named = following[:1].isupper() and following.lower() not in short.OPENERS and tail == "."
@@ -137,6 +196,10 @@ def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: 
         and (following[:1].isdigit() or (len(following) > 1 and numbers.roman(following)))
     ):
         return Reading(short.BEFORE_NUMBER[low], 1, "")
+    if inner in short.CAPITALISED or (inner in places.TOWN_STATES and re.fullmatch("[A-Z].*,", before)):
+        return Reading((short.CAPITALISED | places.TOWN_STATES)[inner], 1, stop)
+    if inner in short.DAYS_TOO and (tail[:2] == ".," or before in _BESIDE_DAY or following[:1].isdigit()):
+        return Reading(short.DAYS_TOO[inner], 1, stop)
     if low in short.BEFORE_NAME and named:
         return Reading(short.BEFORE_NAME[low], 1, "")
     if low in short.ALWAYS:
@@ -144,7 +207,7 @@ def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: 
     return None
 
 
-def _numeral(inner: str, tail: str, before: str, after: str) -> Reading | None:
+def _numeral(inner: str, tail: str, before: str, after: str, then: str) -> Reading | None:
     """A Roman numeral, where something before it says that it is one."""
     following = core(after)
     if inner.istitle() and following in ("I", "V", "X"):  # a single letter is read with the word before it
@@ -152,7 +215,7 @@ def _numeral(inner: str, tail: str, before: str, after: str) -> Reading | None:
         kind = inner.lower()
         if kind in short.NUMBERED_FROM_ONE:
             return Reading(f"{inner} {numbers.cardinal(str(numbers.roman(following)))}", 2, ending)
-        if kind in short.RULERS and (following != "I" or ending):
+        if kind in short.RULERS and (following != "I" or ending or then in _AFTER_RULER):
             return Reading(f"{inner} the {numbers.ordinal(str(numbers.roman(following)))}", 2, ending)
         return None
     match = ROMAN.fullmatch(inner.upper() if inner in SMALL_ROMAN else inner)
@@ -161,6 +224,8 @@ def _numeral(inner: str, tail: str, before: str, after: str) -> Reading | None:
     value = numbers.roman(match[1])
     if value is None:
         return None
+    if len(match[1]) > 3 and 1000 < value < 2100 and inner[0] == "M":
+        return Reading(numbers.year(str(value)))
     kind = core(before).lower() if before[-1:].isalpha() or before[-1:] == "." else ""
     possessive = match[2] or ""
     if kind in short.RULERS and before[:1].isupper():
@@ -182,6 +247,7 @@ def _letter(chunks: Sequence[str], i: int) -> Reading | None:
         return Reading("~A") if named or (before and (tail or not following)) else Reading("a")
     if inner in short.CAPITALS:
         around = [word for word in (core(before), following) if len(word) > 1 and word.isalpha()]
-        shouted = bool(around) and all(word.isupper() for word in around)
+        shouted = any(word.isupper() and word not in short.CAPITALS for word in around)
+        shouted = shouted and all(word.isupper() for word in around)
         return None if shouted else Reading("~" + inner)
     return None

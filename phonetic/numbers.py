@@ -28,6 +28,14 @@ CURRENCIES = {
     "€": ("euro", "euros", "cent", "cents"),
     "¥": ("yen", "yen", "", ""),
     "₹": ("rupee", "rupees", "paisa", "paise"),
+    "₩": ("won", "won", "", ""),
+    "₽": ("ruble", "rubles", "kopek", "kopeks"),
+    "₺": ("lira", "lira", "", ""),
+    "₪": ("shekel", "shekels", "", ""),
+    "฿": ("baht", "baht", "", ""),
+    "₱": ("peso", "pesos", "", ""),
+    "₫": ("dong", "dong", "", ""),
+    "₦": ("naira", "naira", "", ""),
 }
 ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 ROMAN_FORM = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
@@ -77,6 +85,15 @@ def ordinal(digits: str) -> str:
     else:
         last += "h" if last.endswith("t") else "th"
     return " ".join([*front, last])
+
+
+def power(exponent: str, *, named: bool = True) -> str:
+    """What follows a number or a symbol that is raised: squared, cubed, to the ten, to the minus three, to the n."""
+    if named and exponent in ("2", "3"):
+        return "squared" if exponent == "2" else "cubed"
+    sign = {"-": "minus ", "+": "plus "}.get(exponent[0], "")
+    digits = exponent.lstrip("+-")
+    return f"to the {sign}{cardinal(digits) if digits.isdigit() else '~' + digits}"
 
 
 def plural(words: str) -> str:

@@ -6,7 +6,7 @@ is split, looked up and joined. Homographs, numbers and short forms are read whe
 
 import re
 from collections import Counter
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from phonetic import abbreviations as short
 from phonetic import signs
@@ -17,6 +17,9 @@ from phonetic.homographs import Homographs
 from phonetic.lexicon import look_up
 from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
 from phonetic.phones import VOWEL_LETTERS
+from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
+from phonetic.units import CURRENCY_CODES
+from phonetic.unspeakable import Unspeakable, kept
 
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
@@ -24,21 +27,35 @@ Piece = tuple[str, str]  # finished words, or "" and the marks to put after the 
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
-_SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*)""")
+SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*)""")
 _WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\[\]{}.,;:?!-]*""")
 _PIECE = re.compile(r"(?:[A-Za-z]\.){2,}|~[A-Za-z]+|'?[A-Za-z]+(?:'[A-Za-z]+)*'?|[^A-Za-z'~]+|['~]")
 _STOP = re.compile("[.,;:?!]")
-_THE = re.compile(rf"""DA0 (?<![^ "(]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
-_SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME])
-_CAPITALS = frozenset([*short.BARE, *short.CAPITALS, "A"])
+OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
+THE = re.compile(rf"""DA0 (?<![^ "(]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
+_SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME]) | {
+    form.lower() for form in [*short.CAPITALISED, *short.DAYS_TOO, *TOWN_STATES]
+}
+_CAPITALS = frozenset([*short.BARE, *short.CAPITALS, *short.NAMED, *short.BARE_MONTHS, *short.BARE_STREETS, "A"]) | {
+    *STATES,
+    *DIRECTIONS,
+    *CURRENCY_CODES,
+}
 _BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
 
 
 class Reader:
-    """English text to compact phones, with a memory of chunks it has read."""
+    """English text to compact phones, with a memory of chunks it has read.
 
-    def __init__(self) -> None:
-        self._words = Pronouncer()
+    Args:
+        unspeakable: What becomes of what cannot be said; one of unspeakable.py's policies.
+        own: The user's words, lower case, and their pronunciations.
+    """
+
+    def __init__(self, unspeakable: str = "drop", own: Mapping[str, str] | None = None) -> None:
+        self._policy = unspeakable
+        self._own = own or {}
+        self._words = Pronouncer(self._own)
         self._homographs = Homographs()
         self._chunks: dict[str, str | None] = {}  # raw chunk -> finished words; None where neighbours decide
         self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
@@ -48,7 +65,7 @@ class Reader:
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         dropped = None if tally is None else tally.setdefault("dropped", Counter())
-        folded = [chunks_of(text, dropped) for text in texts]
+        folded = [self._fold(text, dropped) for text in texts]
         if len(self._chunks) > CACHE:
             self._chunks.clear()
             self._unknown.clear()
@@ -64,8 +81,14 @@ class Reader:
                 for chunk in chunks:
                     oov.update(self._unknown.get(chunk, ()))
             line = " ".join(self._in_context(chunks, said, dropped) if None in said else said)  # type: ignore[arg-type]
-            lines.append(_THE.sub("Di0 ", line) if "DA0 " in line else line)
+            lines.append(THE.sub("Di0 ", line) if "DA0 " in line else line)
         return lines
+
+    def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
+        try:
+            return chunks_of(text, dropped, self._policy)
+        except Unspeakable as error:
+            raise error.within(text) from None
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -90,15 +113,25 @@ class Reader:
 
     def _needs_context(self, chunk: str) -> bool:
         """Whether neighbours may decide how the chunk is read, or it is no plain word."""
-        match = _SIMPLE.fullmatch(chunk)
+        match = SIMPLE.fullmatch(chunk)
         if match is None:
+            if kept(chunk):
+                return False
             if _WORDS_AND_MARKS.fullmatch(chunk) is None or _STOP.match(chunk):
                 return True
             inner = core(chunk)
-            return DOTTED.fullmatch(inner) is not None or signs.is_address(inner)
+            if "." not in inner and "(" not in inner:
+                return signs.is_formula(inner)
+            return DOTTED.fullmatch(inner) is not None or signs.is_read_apart(inner)
         word, tail = match[2], match[3]
         low = word.lower()
+        if low in self._own:
+            return False
         if tail[:1] == "." and (low in _SHORT_FORMS or (len(word) == 1 and word.isupper())):
+            return True
+        if word[0].isupper() and not word[1:].islower() and signs.is_formula(word):
+            return True
+        if word in short.BARE:
             return True
         if word[0].isupper() and (word in _CAPITALS or word in _BEFORE_NUMERAL or ROMAN.fullmatch(word)):
             return word != "I"
@@ -106,15 +139,19 @@ class Reader:
 
     def _plain(self, chunk: str) -> str:
         """A chunk of words and marks by itself, perhaps several words; `""` when there is no word in it."""
-        match = _SIMPLE.fullmatch(chunk)
+        match = SIMPLE.fullmatch(chunk)
         if match is not None:
             lead, word, tail = match.groups()
             if lead[-1:] == "'" and _is_elided(word.lower()):
                 word = "'" + word.rstrip("'")
             return opening(lead) + self._words.say(word) + closing(tail)
+        if whole_piece := kept(chunk):
+            return opening(whole_piece[0]) + whole_piece[1] + closing(whole_piece[2])
         lead, inner, tail = split_marks(chunk)
         first, hyphen, rest = inner.lower().partition("-")
         if hyphen:  # the lexicon may have the whole word: x-ray, cooperate
+            if inner.lower() in self._own:
+                return opening(lead) + self._own[inner.lower()] + closing(tail)
             whole = inner if look_up(inner.lower()) else first + rest if first in HYPHEN_PARTS else ""
             if look_up(whole.lower()):
                 return opening(lead) + self._words.say(whole) + closing(tail)
@@ -123,7 +160,7 @@ class Reader:
         pieces = _PIECE.findall(chunk)
         for at, piece in enumerate(pieces):
             if (
-                piece[-1].isalpha()
+                (piece[-1].isalpha() and piece[-1].isascii())
                 or (piece[-1] == "'" and len(piece) > 1)
                 or (piece[-1] == "." and piece[0].isalpha())
             ):
@@ -165,12 +202,14 @@ class Reader:
                 continue  # read with the chunk before it
             out += said[at:i]  # type: ignore[arg-type]  # no None is among them
             at = i + 1
-            match = _SIMPLE.fullmatch(chunks[i])
+            match = SIMPLE.fullmatch(chunks[i])
             if match is not None and match[2].lower() in self._homographs:
                 lead, word, tail = match.groups()
                 out.append(opening(lead) + self._homographs.choose(word, chunks, i) + closing(tail))
                 continue
             pieces, used = self._expand(chunks, i, dropped)
+            if chunks[i] in OPERATORS and out and out[-1] == "A0" and pieces:
+                out[-1] = LETTERS["a"]  # a = b
             at = i + used
             for words, marks in pieces:
                 _append(out, words, marks)
@@ -185,8 +224,11 @@ class Reader:
         found = self._expanded.get(around)
         if found is None:
             lost: Counter[str] = Counter()
-            plain, used = expand(chunks, i, lost)
-            found = ([self._pronounce(piece) for piece in plain], used, lost)
+            try:
+                plain, used = expand(chunks, i, lost, self._policy)
+            except Unspeakable as error:
+                raise error.within(" ".join(chunks)) from None
+            found = ([self._pronounce(plain, at) for at in range(len(plain))], used, lost)
             if len(self._expanded) > CACHE:
                 self._expanded.clear()
             self._expanded[around] = found
@@ -194,12 +236,17 @@ class Reader:
             dropped.update(found[2])
         return found[0], found[1]
 
-    def _pronounce(self, piece: str) -> Piece:
-        """A piece of a reading: its words, or its marks if it has none."""
+    def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
+        """A piece of a reading among the others: its words, or its marks if it has none."""
+        piece = plain[at]
         if piece == "-":
             return "-", ""
         found = self._pieces.get(piece)
         if found is None:
+            match = SIMPLE.fullmatch(piece)
+            if match is not None and match[2].lower() in self._homographs:
+                lead, word, tail = match.groups()
+                return opening(lead) + self._homographs.choose(word, plain, at) + closing(tail), ""
             said = self._plain_now(piece)
             self._words.unknown.clear()
             if len(self._pieces) > CACHE:

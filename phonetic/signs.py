@@ -1,11 +1,14 @@
-"""Chunks that no rule knows whole, piece by piece: signs, addresses, letters mixed with digits."""
+"""Chunks that no rule knows whole, piece by piece: signs, formulas, letters mixed with digits."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 
-from phonetic import abbreviations as short
-from phonetic import measures, numbers
+from phonetic import measures, numbers, places
+from phonetic.g2p import CAMEL
+from phonetic.lexicon import look_up
+from phonetic.units import UNITS
+from phonetic.unspeakable import stand_in
 
 DASHES = frozenset(("-", "–", "--"))
 # Signs that are said; those said only between digits stand below.
@@ -19,56 +22,84 @@ SPOKEN = {
     "×": "times",
     "÷": "divided by",
     "±": "plus or minus",
-    "$": "dollars",
-    "£": "pounds",
-    "€": "euros",
-    "¥": "yen",
-    "₹": "rupees",
     "¢": "cents",
-}
-BETWEEN = {"=": "equals", "*": "times", "<": "is less than", ">": "is greater than", "/": "over", "^": "to the"}
-IN_ADDRESS = {".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore", "+": "plus", "~": "tilde"}
-IN_ADDRESS |= {"=": "equals", "#": "hash", ":": "colon", "%": "percent", "&": "and"}
-_TOPS = "com|org|net|edu|gov|mil|int|io|co|uk|us|ca|au|de|fr|eu|info|tv|ai|dev|biz|html"
-_ADDRESS = re.compile(
-    rf"(?:[a-z]+://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:{_TOPS})(?:/\S*)?", re.ASCII | re.IGNORECASE
-)
+    "©": "copyright",
+    "♯": "sharp",
+    "♭": "flat",
+    "\u00b5": "micro",
+    "\u2126": "ohms",
+} | {sign: names[1] for sign, names in numbers.CURRENCIES.items()}
+BETWEEN = {"=": "equals", "*": "times", "<": "is less than", ">": "is greater than", "/": "over"}
+BETWEEN |= {"<=": "is less than or equal to", ">=": "is greater than or equal to", "!=": "is not equal to"}
+BETWEEN |= {"==": "equals", "~": "approximately"}
+COMPARED = frozenset(("<", ">", "<=", ">=", "~"))  # said before a number too: <5, ~ 10
+FUNCTIONS = {"sin": "sine", "cos": "cosine", "tan": "tangent", "log": "log", "ln": "natural log", "exp": "exponential"}
+FUNCTIONS |= {"sqrt": "square root", "arcsin": "arc sine", "arccos": "arc cosine", "arctan": "arc tangent"}
+_FUNCTION = re.compile(rf"(?:{'|'.join(FUNCTIONS)})\(")
+# Elements met in formulas of which no symbol is also a common word or the name of a road or an aircraft.
+_ELEMENT = "(?:A[lgru]|B[ar]?|C[adloru]?|F[e]?|H[eg]?|I|K|Li|M[gn]|N[aei]?|O|P[bt]?|S[in]?|Ti|U|Zn)"
+_FORMULA = re.compile(rf"(?:{_ELEMENT}\d*|\((?:{_ELEMENT}\d*)+\)\d*)+(?:\^?\d*[+-])?")
+_IN_FORMULA = re.compile(rf"{_ELEMENT}|\d+|[+-]")
 _PIECE = re.compile(
-    rf"{measures.CURRENCY}?(?:{measures.NUMBER})(?:(?:st|nd|rd|th|'?s)\b)?|[A-Za-z]+(?:'[A-Za-z]+)*|[.,;:?!]+|[^A-Za-z0-9]",
+    rf"\^[-+]?(?:\d+|[A-Za-z])(?![A-Za-z])|[<>!=]=|{measures.CURRENCY}?(?:{measures.NUMBER})(?:(?:st|nd|rd|th|'?s)\b)?|[A-Za-z]+(?:'[A-Za-z]+)*|[.,;:?!]+|[^A-Za-z0-9]",
     re.ASCII,
 )
-_NAMED = {"C#": "C sharp", "F#": "F sharp", "C++": "C plus plus", "w/": "with", "w/o": "without", "b/c": "because"}
 
 
-def is_address(inner: str) -> bool:
-    """Whether a chunk is an e-mail or web address."""
-    return _ADDRESS.fullmatch(inner) is not None
+def is_formula(inner: str) -> bool:
+    """Whether a chunk is chemistry that needs reading letter by letter: NaCl, H2O, Ca^2+, but no word or code."""
+    if not _FORMULA.fullmatch(inner):
+        return False
+    symbols = re.findall(_ELEMENT, inner)
+    if len(inner) < 3 and not inner[1:].isdigit():
+        return False
+    return any(character in "0123456789+" for character in inner) or (
+        len(symbols) > 1 and not inner.isupper() and look_up(inner.lower()) is None
+    )
 
 
-def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str] | None = None) -> str:
-    """The words for a chunk's pieces; signs that are not said are dropped and counted."""
-    if inner in _NAMED:
-        return _NAMED[inner]
-    if is_address(inner):
-        return _address(inner)
-    if len(inner) == 1 and inner in "=<>/*":
+def is_read_apart(inner: str) -> bool:
+    """Whether a chunk of letters and marks alone is no word: an address, a formula, a function."""
+    return places.is_address(inner) or is_formula(inner) or _FUNCTION.match(inner) is not None
+
+
+def _formula(inner: str) -> str:
+    """H2SO4 H two S O four, Na+ N A plus."""
+    said = []
+    for piece in _IN_FORMULA.findall(inner):
+        if piece.isalpha():
+            said.append("~" + piece)
+        else:
+            said.append(numbers.cardinal(piece) if piece.isdigit() else SPOKEN.get(piece, "minus"))
+    return " ".join(said)
+
+
+def read_pieces(
+    chunks: Sequence[str], i: int, inner: str, dropped: Counter[str] | None = None, policy: str = "drop"
+) -> str:
+    """The words for a chunk's pieces; signs that are not said go by the policy of unspeakable.py."""
+    if places.is_address(inner):
+        return places.read_address(inner)
+    if is_formula(inner):
+        return _formula(inner)
+    if inner in BETWEEN:
         # Alone it is said between two words or numbers, not where it frames a heading or marks a list.
-        sides = [chunks[j] if 0 <= j < len(chunks) else "" for j in (i - 1, i + 1)]
-        alone = not all(re.search("[A-Za-z0-9]", side) for side in sides)
-        if inner in "*/" and not all(re.search("[0-9]", side) for side in sides):
-            alone = True
-        if not alone and inner != "/":
+        first, second = (chunks[j] if 0 <= j < len(chunks) else "" for j in (i - 1, i + 1))
+        wanted = "[0-9]" if inner in ("*", "/") else "[A-Za-z0-9]"
+        if re.search(wanted, first) and re.search(wanted, second) and inner != "/":
             return BETWEEN[inner]
-        if dropped is not None:
-            dropped["sign"] += 1
-        return ""
+        if inner == "/" and first[-1:].isdigit() and second[:1].isdigit() and "=" in chunks[i + 2 : i + 3]:
+            return "divided by"
+        if second[:1].isdigit() and inner in COMPARED:
+            return BETWEEN[inner].removeprefix("is ")
+        return stand_in(inner, "sign", policy, dropped).strip()
     pieces = _PIECE.findall(inner)
     words: list[str] = []
     for at, piece in enumerate(pieces):
         before = pieces[at - 1] if at else ""
         after = pieces[at + 1] if at + 1 < len(pieces) else ""
-        if at > 1 and before == "-" and pieces[at - 2][0].isdigit() and len(piece) > 1 and piece in short.UNITS:
-            said = short.UNITS[piece][0]  # a 5-km walk
+        if at > 1 and before == "-" and pieces[at - 2][0].isdigit() and len(piece) > 1 and piece in UNITS:
+            said = UNITS[piece][0]  # a 5-km walk
         else:
             said = _piece(piece, before, after, chunks[i - 1] if i and not at else before)
         if piece[0] in '.,;:?!()[]{}"':
@@ -76,16 +107,24 @@ def read_pieces(chunks: Sequence[str], i: int, inner: str, dropped: Counter[str]
                 words[-1] += piece if piece[0] not in '([{"' else ""
         elif said:
             words.append(said)
-        elif piece not in "-–/'" and dropped is not None:
-            dropped["sign"] += 1
+        elif piece not in "-–/'":
+            words += stand_in(piece, "sign", policy, dropped).split()
     return " ".join(words)
 
 
 def _piece(piece: str, before: str, after: str, chunk_before: str) -> str:
+    if piece[0] == "^" and piece[1:]:
+        return numbers.power(piece[1:])
     if piece[-1].isdigit() or piece[0].isdigit():
         found = measures.read_number(piece, chunk_before, "")
         return found[0] if found else numbers.one_by_one(re.sub(r"\D", "", piece))
-    if piece[0].isalpha():
+    if piece[0].isascii() and piece[0].isalpha():
+        if piece in FUNCTIONS and after == "(":
+            return f"{FUNCTIONS[piece]} of"
+        if after[:1] == "^" and len(piece) < 4:
+            return f"~{piece}"
+        if before in ("#", "@") and not piece.isupper():
+            return " ".join(CAMEL.findall(piece))
         in_code = any(side[:1] == "&" or side[:1].isdigit() for side in (before, after))
         code = in_code and piece.isupper() and len(piece) < 4
         return f"~{piece}" if (len(piece) == 1 and piece != "a") or code else piece
@@ -93,21 +132,11 @@ def _piece(piece: str, before: str, after: str, chunk_before: str) -> str:
         return "number" if after[:1].isdigit() else "hashtag" if after[:1].isalpha() else ""
     if piece in BETWEEN:
         numeric = before[-1:].isdigit() and after[:1].isdigit()
-        return BETWEEN[piece] if numeric or (piece == "=" and before and after) else ""
+        if numeric or (piece[-1] == "=" and before and after):
+            return BETWEEN[piece]
+        if after[:1].isdigit() and piece in COMPARED:
+            return BETWEEN[piece].removeprefix("is ")
+        return ""
     if piece == "-" and not before and after[:1].isdigit():
         return "minus"
     return SPOKEN.get(piece, "")
-
-
-def _address(inner: str) -> str:
-    """jane@example.com is jane at example dot com; the scheme is not said, www is."""
-    inner = re.sub(r"^[a-z]+://", "", inner, flags=re.IGNORECASE).rstrip("/")
-    words = []
-    for piece in re.findall(r"[A-Za-z]+|\d+|[^A-Za-z0-9]", inner):
-        if piece.isdigit():
-            words.append(numbers.one_by_one(piece) if len(piece) != 4 else measures.read_number(piece, "", "")[0])  # type: ignore[index]
-        elif piece.isalpha():
-            words.append("~" + piece if len(piece) < 3 or piece.lower() in ("www", "edu") else piece)
-        elif piece in IN_ADDRESS:
-            words.append(IN_ADDRESS[piece])
-    return " ".join(words)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipeline.errors import PipelineError
-from pipeline.notation import build, notation_options
+from pipeline.notation import Choice, notation_options
 from pipeline.options import json_option
 from pipeline.pronounce import open_text, read_lines
 from pipeline.show import printable
@@ -105,7 +105,7 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
 @notation_options
 @json_option
 @click.pass_context
-def command(context: click.Context, file: str, to: str, form: str | None, stress: bool, as_json: bool) -> None:
+def command(context: click.Context, file: str, chosen: Choice, as_json: bool) -> None:
     """Tell which samples are valid, and where the others break.
 
     Reads FILE or standard input: a sample a line, or the lines that phon generate --json prints. Exits with 1 when a
@@ -113,7 +113,7 @@ def command(context: click.Context, file: str, to: str, form: str | None, stress
 
     Example: echo "phonetic English" | phon pronounce | phon check
     """
-    notation = build(to, form, stress)
+    notation = chosen.build()
     name = "standard input" if file == "-" else file
     samples = valid = 0
     with open_text(file) as stream:

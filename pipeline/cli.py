@@ -43,6 +43,8 @@ SECTIONS = {
     },
     "At hand": {
         "pronounce": "Convert lines of text, as a filter.",
+        "syllables": "Count the syllables of words, and show where they part.",
+        "rhymes": "List the words that rhyme with a word.",
         "check": "Tell which samples are valid, and where the others break.",
         "notations": "List the notations that text can be converted to.",
     },

@@ -1,11 +1,17 @@
 """Choosing a notation on the command line, the plain-text baseline, and `phon notations`."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
+from phonetic.own_words import read_words
+from phonetic.unspeakable import POLICIES
+from phonetic.variants import MERGERS
 from pipeline.errors import PipelineError
 from train.notation import Notation, Problem, Tally, load_notation, registered
 
@@ -45,38 +51,74 @@ class PlainText:
         return sample
 
 
-def build(to: str, form: str | None, stress: bool) -> Notation:
-    """The notation that the command line names.
-
-    Args:
-        to: Its registered name.
-        form: How to write it, for notations that have forms; None for the notation's own default.
-        stress: False to leave stress out.
-
-    Raises:
-        PipelineError: an option that this notation does not have.
-        TrainError: no such notation.
-    """
-    options: dict[str, Any] = {}
-    if form is not None:
-        options["form"] = form
-    if not stress:
-        options["stress"] = False
-    if to == PlainText.name and options:
-        given = "--form" if form is not None else "--no-stress"
-        raise PipelineError(f"{given} means nothing for plain text", hint=f"leave {given} out, or pass --to arpabet")
-    return load_notation({"name": to, "options": options})
+OPTIONS = ("form", "stress", "syllables", "variant", "unspeakable", "lexicon")
+F = Callable[..., None]
 
 
-def notation_options(function: Callable[..., None]) -> Callable[..., None]:
-    """The options `to`, `form` and `stress`, the same for each command that converts."""
+@dataclass(frozen=True)
+class Choice:
+    """What the command line says of a notation: its registered name, and the options given."""
+
+    to: str
+    options: Mapping[str, Any]
+
+    def build(self) -> Notation:
+        """The notation.
+
+        Raises:
+            PipelineError: an option that plain text does not have.
+            PhoneticError: a lexicon that is not right; says which line.
+            TrainError: no such notation, or an option it does not have.
+        """
+        options = dict(self.options)
+        if self.to == PlainText.name and options:
+            given = flag(next(iter(options)))
+            raise PipelineError(
+                f"{given} means nothing for plain text", hint=f"leave {given} out, or pass --to arpabet"
+            )
+        if "lexicon" in options:
+            options["lexicon"] = read_words(Path(options["lexicon"]))
+        return load_notation({"name": self.to, "options": options})
+
+
+def flag(option: str) -> str:
+    """An option as it is typed."""
+    return "--no-stress" if option == "stress" else f"--{option}"
+
+
+def notation_options(function: F) -> F:
+    """The options of each command that converts; it gets `chosen`, a Choice."""
+
+    @functools.wraps(function)
+    def command(*args: Any, to: str, **others: Any) -> None:
+        usual: dict[str, Any] = {"stress": True, "syllables": False, "variant": (), "unspeakable": "drop"}
+        given = {name: others.pop(name) for name in OPTIONS}
+        options = {name: value for name, value in given.items() if value != usual.get(name)}
+        function(*args, chosen=Choice(to, options), **others)
+
     for option in (
+        click.option(
+            "--lexicon",
+            metavar="FILE",
+            help="Your own words: a word and its ARPAbet on each line; they come before all others.",
+        ),
+        click.option(
+            "--unspeakable",
+            type=click.Choice(POLICIES),
+            default="drop",
+            show_default=True,
+            help="What becomes of other scripts, emoji, markup and signs of code.",
+        ),
+        click.option(
+            "--variant", multiple=True, type=click.Choice(list(MERGERS)), help="A merger of sounds; may be repeated."
+        ),
+        click.option("--syllables", is_flag=True, help="Mark where syllables part."),
         click.option("--no-stress", "stress", is_flag=True, flag_value=False, default=True, help="Leave stress out."),
         click.option("--form", metavar="FORM", help="How to write it: compact (arpabet's default) or spaced."),
         click.option("--to", default="arpabet", show_default=True, metavar="NOTATION", help="What to convert to."),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 def list_notations() -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from pipeline.blocks import Converted
 from pipeline.document import Document
 from pipeline.errors import PipelineError
+from pipeline.notation import OPTIONS, flag
 from train.contract import Contract
 from train.errors import TrainError
 from train.notation import Notation, load_notation
@@ -154,7 +155,7 @@ def refuse_others(pairs: bool) -> None:
     Raises:
         PipelineError: one is given.
     """
-    instead = {"to": "--target-notation", "form": "--target-notation", "stress": "--target-notation"}
+    instead = dict.fromkeys(("to", *OPTIONS), "--target-notation")
     instead["text_field"] = "--source-field and --target-field"
     of_pairs = dict.fromkeys(
         ("source_field", "target_field", "source_notation", "target_notation", "written"), "--pairs"
@@ -162,6 +163,6 @@ def refuse_others(pairs: bool) -> None:
     context = click.get_current_context()
     for name, better in (instead if pairs else of_pairs).items():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = "--no-stress" if name == "stress" else "--" + name.replace("_", "-")
+            option = flag(name.replace("_", "-"))
             why = "means nothing for pairs" if pairs else "is for pairs"
             raise PipelineError(f"{option} {why}", hint=f"pass {better}, or leave {option} out", exit_code=2)

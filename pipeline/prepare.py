@@ -19,7 +19,7 @@ from pipeline.corpus import describe_inputs, find_sources, read_documents
 from pipeline.document import EncodingErrors, ReadOptions, Unit
 from pipeline.engines import map_ordered
 from pipeline.errors import PipelineError
-from pipeline.notation import build, notation_options
+from pipeline.notation import Choice, notation_options
 from pipeline.options import json_option, workspace_option
 from pipeline.pairs import Sides, load_sides, pair_options, read_notation, refuse_others
 from pipeline.pairs import convert as convert_pairs
@@ -216,7 +216,9 @@ def show_summary(done: Mapping[str, Any]) -> None:
 
 def said_of(notation: Mapping[str, Any]) -> str:
     """A notation's spec in words."""
-    return ", ".join([notation["name"], *(f"{name} {value}" for name, value in notation["options"].items())])
+    options = notation["options"]
+    said = [f"{name} {f'{len(value):,} words' if name == 'lexicon' else value}" for name, value in options.items()]
+    return ", ".join([notation["name"], *said])
 
 
 @click.command("prepare")
@@ -260,9 +262,7 @@ def said_of(notation: Mapping[str, Any]) -> str:
 @json_option
 def command(
     corpora: tuple[str, ...],
-    to: str,
-    form: str | None,
-    stress: bool,
+    chosen: Choice,
     validation: float,
     no_original: bool,
     workers: int | None,
@@ -302,7 +302,7 @@ def command(
         done = prepare(
             corpora,
             workspace,
-            notation=sides.target if sides else build(to, form, stress),
+            notation=sides.target if sides else chosen.build(),
             sides=sides,
             options=ReadOptions(**reading),
             validation=validation,

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import fmean
 
 from phonetic import homographs
 from phonetic.fold import chunks_of
@@ -79,6 +80,7 @@ def measure(examples: list[Example]) -> None:
     known = homographs.Homographs()
     readings = homographs.read_readings(DATA / "homographs.tsv")
     right = usual = 0
+    by_reading: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for word, reading, written, chunks, at in held:
         if word not in readings:
             right, usual = right + 1, usual + 1  # both readings sound the same
@@ -86,9 +88,15 @@ def measure(examples: list[Example]) -> None:
         said_as = {name: said for name, _, said in readings[word]}
         entry = known._entries[word]
         entry.cues = {cue: said_as[name] for cue, name in cues[word]}
-        right += known.choose(written, chunks, at) == said_as[reading]
+        is_right = known.choose(written, chunks, at) == said_as[reading]
+        by_reading[word, reading].append(is_right)
+        right += is_right
         usual += entry.usual == said_as[reading]
+    balanced: dict[str, list[float]] = defaultdict(list)
+    for (word, _), answers in by_reading.items():
+        balanced[word].append(sum(answers) / len(answers))
     print(f"{len(held)} sentences: {right / len(held):.1%} right, {usual / len(held):.1%} by the usual reading alone")
+    print(f"{fmean(map(fmean, balanced.values())):.1%} if each reading of a word counts alike")
 
 
 def main() -> None:

@@ -145,7 +145,7 @@ def test_another_package_can_add_a_command(extra: None, capsys: pytest.CaptureFi
         (unreadable, [], 1, "a.txt", "make it readable"),
         (broken_zip, [], 1, "a.zip", ""),
         (not_utf8, [], 1, "a.txt, byte 2: 0x92 is not UTF-8", "--encoding cp1252"),
-        (good, ["--to", "klingon"], 1, "no notation is called 'klingon'", "arpabet, text"),
+        (good, ["--to", "klingon"], 1, "no notation is called 'klingon'", "arpabet, ipa, text"),
         (good, ["--to", "text", "--form", "spaced"], 1, "--form means nothing", "leave --form out"),
         (good, ["--validation", "1"], 2, "validation = 1 is not a share", "0.05"),
         (good, ["--unit", "page"], 2, "'page' is not one of 'auto'", 'run "phon prepare --help"'),

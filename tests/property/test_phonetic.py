@@ -1,16 +1,38 @@
 """Laws of the phonetic engine that hold for every text."""
 
 import re
+from collections import Counter
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phonetic.arpabet import Arpabet
-from phonetic.phones import CONSONANT_LETTERS, VOWEL_LETTERS
+from phonetic.errors import PhoneticError
+from phonetic.ipa import Ipa
+from phonetic.lexicon import lexicon
+from phonetic.phones import CONSONANT_LETTERS, VOWEL_LETTERS, has_vowel
+from phonetic.syllables import syllables
+from phonetic.variants import MERGERS
+from phonetic.written import Written
 
 ONE = Arpabet()
-FORMS = [ONE, Arpabet(form="spaced"), Arpabet(stress=False), Arpabet(form="spaced", stress=False)]
+IPA = Ipa()
+FORMS: list[Written] = [
+    ONE,
+    Arpabet(form="spaced"),
+    Arpabet(stress=False),
+    Arpabet(form="spaced", stress=False),
+    Arpabet(syllables=True, variant=list(MERGERS)),
+    Arpabet(form="spaced", syllables=True, unspeakable="keep"),
+    Arpabet(stress=False, unspeakable="keep"),
+    Arpabet(unspeakable="spell"),
+    IPA,
+    Ipa(stress=False),
+    Ipa(syllables=True, unspeakable="keep"),
+    Ipa(stress=False, syllables=True, variant=list(MERGERS)),
+]
+
+REFUSING = Arpabet(unspeakable="error")
 
 # Text that looks like prose with everything that can go wrong in it, and text that looks like nothing.
 FRAGMENTS = st.sampled_from(
@@ -20,7 +42,10 @@ FRAGMENTS = st.sampled_from(
         "VIII War II $ $5 $1.5 million £3 5¢ 20% 3:30 p.m. am 12:00 1914 1914–18 1/2 ½ 3 4/16/1945 16 April 16, 5 km "
         "24 in) 20°C -5 +3 = & @ # * / § ^ ~ | \\ < > - – — -- ... … . , ; : ? ! ?! \" ( ) [ ] { } ' '' “ ” ‘ ’ "
         "a@b.com www.x.org C# AT&T café ß æ 日本 😀 <b> </b> &amp; \u00ad \u200b \ufeff \x00 \n \t \u00a0 XIV x "
-        "X-ray re- -ing hmm psst FBI NASA MP3 4x4",
+        "X-ray re- -ing hmm psst FBI NASA MP3 4x4 x² x^2 10⁻³ √2 π αβ μm 5Ω ≤5 >= != ~ CO₂ Na+ NaCl "
+        "sin(x) #TagOne @a_b iOS GitHub McX "
+        "$5/day 5/6 1e5 v1.2 10.0.0.1 N. W Main St 90210 CA Oct 3–5 Ave Sat. +1 212 555 0100 1–5pm 12:30–1 40°26′46″N "
+        'CAD ₩5 10ft in. 6\'2" 3/8" f(x) a.txt p.5 MCMXCIV WWII © ♯ C++ 5h30m 1-1/2 2/3rds the 10',
     )
 )
 PROSE = st.lists(FRAGMENTS, max_size=12).map(" ".join) | st.lists(FRAGMENTS, max_size=8).map("".join)
@@ -28,12 +53,40 @@ ANY = st.text(max_size=60) | PROSE | st.text(st.characters(max_codepoint=126), m
 RELAXED = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.mark.parametrize("notation", FORMS, ids=lambda notation: f"{notation.form}-{notation.stress}")
-@given(text=ANY)
+@given(ANY)
 @RELAXED
-def test_whatever_is_converted_is_valid(notation: Arpabet, text: str) -> None:
-    (sample,) = notation.convert([text])
-    assert notation.problems(sample) == []
+def test_whatever_is_converted_is_valid(text: str) -> None:
+    for notation in FORMS:
+        (sample,) = notation.convert([text])
+        assert notation.problems(sample) == [], (notation.name, notation.options)
+
+
+@given(ANY)
+@RELAXED
+def test_ipa_holds_the_same_phones(text: str) -> None:
+    assert IPA.compact(IPA.convert([text])[0]) == ONE.convert([text])[0]
+
+
+@given(ANY)
+@RELAXED
+def test_what_is_refused_is_what_would_have_been_dropped(text: str) -> None:
+    tally: dict[str, Counter[str]] = {}
+    ONE.convert([text], tally)
+    try:
+        REFUSING.convert([text])
+    except PhoneticError:
+        assert tally["dropped"]
+    else:
+        assert not tally["dropped"]
+
+
+@given(st.sampled_from(sorted(lexicon())))
+@RELAXED
+def test_syllables_are_the_word_again_and_have_a_vowel_each(word: str) -> None:
+    for said in lexicon()[word].split(" "):
+        parts = syllables(said)
+        assert "".join(parts) == said
+        assert all(sum(map(has_vowel, part)) == 1 for part in parts) or not has_vowel(said)
 
 
 @given(st.lists(ANY, max_size=6))

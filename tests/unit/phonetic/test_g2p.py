@@ -1,6 +1,6 @@
 import pytest
 
-from phonetic.g2p import Pronouncer, spell_out
+from phonetic.g2p import Pronouncer, compound, spell_out
 
 
 def say(word: str) -> str:
@@ -16,6 +16,11 @@ def say(word: str) -> str:
     ("word", "said"),
     [
         ("lobsterboat", "la1bstR0bo2t"),  # two words in one
+        ("snowlight", "sno1lY2t"),
+        ("BlackRock", "bl@1kra2k"),
+        ("iOS", "Y2o2E1s"),
+        ("O'Wombat", "o0wa1mb@2t"),
+        ("y'see", "yA0si1"),
         ("unweaved", "A0nwi1vd"),
         ("blogged", "blc1gd"),
         ("Klaus's", "klW1sI0z"),
@@ -36,6 +41,11 @@ def say(word: str) -> str:
 )
 def test_rules_build_on_the_lexicon(word: str, said: str) -> None:
     assert say(word) == said
+
+
+def test_words_that_only_look_like_two_are_no_compounds() -> None:
+    assert compound("gibeault") is None  # gibe, ault
+    assert compound("debutante") is None  # debut, ante
 
 
 @pytest.mark.parametrize("word", ["'s", "n't", "'d", "x", "zzzzzzzzz", "q" * 500, "ab" * 300, "A'B'C'"])

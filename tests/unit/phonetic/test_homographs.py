@@ -1,6 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from phonetic.homographs import Homographs, word_class
+from phonetic.reader import Reader
+
+PAGE = Path(__file__).parents[2] / "golden" / "homographs.txt"
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,15 @@ def test_entries_that_g2p_en_has_wrong_are_mended() -> None:
 
 def test_classes_of_words() -> None:
     assert [word_class(word) for word in ("the", "would", "quickly", "dogs", "1914", ",", "nation")] == list("DMAZQ,N")
+
+
+def test_the_listed_sentences_are_read_right() -> None:
+    lines = PAGE.read_text(encoding="utf-8").split("\n\n", 1)[1].splitlines()
+    wrong = []
+    for marked, said in zip(lines[::2], lines[1::2], strict=True):
+        (at,) = [i for i, word in enumerate(marked.split(" ")) if word.startswith("*")]
+        (line,) = Reader().read([marked.replace("*", "")])
+        if line.split(" ")[at].strip(".?") != said.strip():
+            wrong.append(marked)
+    assert wrong == []
+    assert len(lines) == 2 * 100

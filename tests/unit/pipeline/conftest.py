@@ -73,7 +73,7 @@ def compact(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         )
 
     monkeypatch.setattr("pipeline.tokenizer.load_notation", lambda spec: Compact)
-    return {"name": "arpabet", "version": "1", "options": {"form": "compact", "stress": True}}
+    return {"name": "arpabet", "version": "2", "options": {"form": "compact", "stress": True}}
 
 
 @pytest.fixture

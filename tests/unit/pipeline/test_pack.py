@@ -200,7 +200,7 @@ def test_a_tokenizer_of_another_notation_or_without_a_type_is_refused(
     assert "phon tokenizer" in caught.value.hint
     prepared(phones, compact)
     with pytest.raises(
-        PipelineError, match=r"trained on text 1, .* is arpabet 1 \(form=compact stress=True\)"
+        PipelineError, match=r"trained on text 1, .* is arpabet 2 \(form=compact stress=True\)"
     ) as caught:
         pack(workspace)
     assert "phon tokenizer" in caught.value.hint

@@ -1,0 +1,94 @@
+"""How each word of a text was read: from where its phones come, and what else it might have been."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from phonetic.format import add_closing, closing, opening
+from phonetic.lexicon import look_up
+from phonetic.normalize import core, expand
+from phonetic.reader import SIMPLE, THE, Reader
+
+_WORD = re.compile(r"'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
+
+
+class Explained(NamedTuple):
+    """One word of a text, or several that are read together.
+
+    Attributes:
+        written: As it stands in the text.
+        found: Where its phones come from: user, lexicon, homograph, parts, letters, drawn out, guess, or reading for
+            what was first put into words.
+        detail: What decided among a homograph's readings, how the parts were found, or the words of a reading.
+        phones: Compact phones, as they stand in the line.
+        others: Other pronunciations that it might have had.
+    """
+
+    written: str
+    found: str
+    detail: str
+    phones: str
+    others: tuple[str, ...] = ()
+
+
+class Explainer(Reader):
+    """A reader that tells how it reads."""
+
+    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+        super().__init__(own=own)
+
+    def explain(self, text: str) -> list[Explained]:
+        """Each word of a text; what is not said is left out. The phones are those that `read` gives."""
+        self.read([text])  # so that all unknown words are guessed
+        chunks = self._fold(text, None)
+        rows: list[Explained] = []
+        i = 0
+        while i < len(chunks):
+            row, used = self._row(chunks, i)
+            i += used
+            if re.search("[A-Za-z@{]", row.phones):
+                rows.append(row)
+            elif rows and row.phones not in ("", "-"):
+                rows[-1] = rows[-1]._replace(phones=add_closing(rows[-1].phones, row.phones))
+        return [_before_vowel(row, rows[at + 1 :]) for at, row in enumerate(rows)]
+
+    def _row(self, chunks: Sequence[str], i: int) -> tuple[Explained, int]:
+        chunk, said = chunks[i], self._chunks[chunks[i]]
+        if said is not None:
+            return self._plain_row(chunk, said), 1
+        match = SIMPLE.fullmatch(chunk)
+        if match is not None and match[2].lower() in self._homographs:
+            phones, how = self._homographs.decide(match[2], chunks, i)
+            others = [other for other in self._homographs.readings(match[2].lower()) if other != phones]
+            line = opening(match[1]) + phones + closing(match[3])
+            return Explained(chunk, "homograph", how, line, tuple(others)), 1
+        words, used = expand(chunks, i)
+        pieces, _ = self._expand(chunks, i, None)
+        phones = ""
+        for said_piece, marks in pieces:
+            phones = f"{phones} {said_piece}".strip() if said_piece else add_closing(phones, marks) if phones else marks
+        read_as = " ".join(words).replace("~", "")
+        return Explained(" ".join(chunks[i : i + used]), "reading", read_as, phones), used
+
+    def _plain_row(self, chunk: str, said: str) -> Explained:
+        whole = SIMPLE.fullmatch(chunk)
+        hyphened = core(chunk).lower()
+        if whole is None and (hyphened in self._own or look_up(hyphened)):
+            return Explained(chunk, "user" if hyphened in self._own else "lexicon", "", said)
+        words = [whole[2]] if whole else _WORD.findall(chunk)
+        ways = [(word, self._how(word)) for word in words]
+        if len(ways) == 1:
+            return Explained(chunk, ways[0][1], "", said)
+        return Explained(chunk, "parts", ", ".join(f"{word}: {how}" for word, how in ways), said)
+
+    def _how(self, word: str) -> str:
+        self._words.say(word)
+        self._words.unknown.clear()
+        return self._words.how
+
+
+def _before_vowel(row: Explained, rest: Sequence[Explained]) -> Explained:
+    """The row with "the" as it is said before what follows."""
+    following = rest[0].phones if rest else ""
+    line = THE.sub("Di0 ", f"{row.phones} {following}")
+    return row._replace(phones=line[: len(row.phones)])

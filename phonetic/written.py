@@ -1,0 +1,130 @@
+"""What the notations made of phones have in common: their options, and each word rewritten once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from phonetic import unspeakable as policies
+from phonetic import variants
+from phonetic.errors import PhoneticError
+from phonetic.format import Checker, Problem, parts_of
+from phonetic.own_words import compact_words
+from phonetic.phones import without_stress
+from phonetic.reader import Reader, Tally
+from phonetic.syllables import syllables
+
+CACHE = 1 << 18  # written words kept
+
+
+class Written:
+    """English in phones, written some way.
+
+    Args:
+        stress: Whether stress is written.
+        syllables: Whether the breaks between syllables are written.
+        variant: Mergers of variants.py.
+        unspeakable: What becomes of what cannot be said: drop, keep, spell or error.
+        lexicon: The user's own words, lower case, and their ARPAbet; they come before all that is built in.
+
+    Raises:
+        PhoneticError: an option has a value that there is not.
+    """
+
+    name = ""
+    version = ""
+    gap = " "  # between two words
+
+    def __init__(
+        self,
+        stress: bool = True,
+        syllables: bool = False,
+        variant: Sequence[str] = (),
+        unspeakable: str = "drop",
+        lexicon: Mapping[str, str] | None = None,
+    ) -> None:
+        for option, value in (("stress", stress), ("syllables", syllables)):
+            if not isinstance(value, bool):
+                raise PhoneticError(f"{self.name}'s {option} is {value!r}", hint="give true or false")
+        if unspeakable not in policies.POLICIES:
+            raise PhoneticError(
+                f"there is no policy {unspeakable!r} for what cannot be said",
+                hint=f"there are: {', '.join(policies.POLICIES)}",
+            )
+        self.stress = stress
+        self.syllables = syllables
+        self.variant = variants.check([variant] if isinstance(variant, str) else variant)
+        self.keep = unspeakable == "keep"
+        # Only what is not usual, so that the description of ordinary data stays the same.
+        unusual = {
+            "syllables": syllables,
+            "variant": list(self.variant),
+            "unspeakable": unspeakable if unspeakable != "drop" else "",
+            "lexicon": dict(sorted((lexicon or {}).items())),
+        }
+        self.options: Mapping[str, Any] = {
+            **self.own_options(),
+            "stress": stress,
+            **{name: value for name, value in unusual.items() if value},
+        }
+        self._reader = Reader(unspeakable, compact_words(lexicon or {}))
+        self._checker: Checker | None = None
+        self._written: dict[str, str] = {}  # compact word -> as this notation writes it
+
+    def convert(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
+        """Each text as phones on one line.
+
+        Args:
+            texts: Any strings; what cannot be said goes by the policy, usually a gap between words.
+            tally: Counts, if given, `oov` words that were guessed and what was `dropped`, by reason.
+
+        Raises:
+            PhoneticError: something cannot be said, and the policy is `error`.
+        """
+        return [self.write(line) for line in self._reader.read(texts, tally)]
+
+    def problems(self, sample: str) -> list[Problem]:
+        """Where and why a sample is not what `convert` could have written; empty when it could."""
+        if self._checker is None:  # it needs the lexicon
+            self._checker = self.checker()
+        return self._checker.problems(sample)
+
+    def spell(self, sample: str) -> str | None:
+        """None: phones are not turned back into spelling yet."""
+        return None
+
+    def own_options(self) -> Mapping[str, Any]:
+        """The options that this notation alone has."""
+        return {}
+
+    def checker(self) -> Checker:
+        """What tells valid samples from others."""
+        raise NotImplementedError
+
+    def word(self, opening: str, said: Sequence[str], closing: str) -> str:
+        """A word as this notation writes it: its opening marks, its syllables or what is kept, its closing marks."""
+        raise NotImplementedError
+
+    def write(self, text: str) -> str:
+        """Text that is compact phones with stress already, as this notation writes it."""
+        if not text:
+            return text
+        written = self._written
+        words = text.split(" ")
+        for word in words:
+            if word not in written:
+                written[word] = self._write_word(word)
+        line = self.gap.join(map(written.__getitem__, words))
+        if len(written) > CACHE:
+            written.clear()
+        return line
+
+    def _write_word(self, word: str) -> str:
+        opening, said, closing = parts_of(word)
+        if not said:
+            return word  # a dash
+        if said[0] == "{":
+            return self.word(opening, (said,), closing)
+        return self.word(opening, syllables(variants.merge(said, self.variant)), closing)
+
+    def _unstressed(self, said: Sequence[str]) -> Sequence[str]:
+        """Syllables as they stand where stress is left out; what is kept is left alone."""
+        return said if self.stress else [one if one[0] == "{" else without_stress(one) for one in said]
