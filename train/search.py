@@ -26,12 +26,18 @@ class Corpus:
 
     Args:
         tokens: Of the training split; none where no corpus is there: then there is always fresh text.
+        filled: Share of the rows' room that is learnt from; the rest is computed too.
     """
 
     tokens: int | None
     vocab_size: int
     seq_len: int
     shared: bool = False  # a row holds several documents
+    filled: float = 1.0
+
+    def flops(self, shape: Shape) -> float:
+        """Operations for a token that is learnt from."""
+        return shape.flops_per_token / self.filled
 
 
 @dataclass(frozen=True)
@@ -94,9 +100,9 @@ def worth_first(expected: scaling.Expected, seconds: float) -> tuple[float, floa
 def promise(shape: Shape, config: Config, corpus: Corpus, place: Place, budget_s: float | None) -> tuple[float, float]:
     """The order of a shape before its memory is known."""
     rate = math.sqrt(math.prod(place.rates(shape)))
-    tokens, unique = spend(shape, config, corpus, None if budget_s is None else budget_s * rate / shape.flops_per_token)
+    tokens, unique = spend(shape, config, corpus, None if budget_s is None else budget_s * rate / corpus.flops(shape))
     bare = shape.n_parameters - shape.n_embeddings
-    seconds = tokens * shape.flops_per_token / rate
+    seconds = tokens * corpus.flops(shape) / rate
     return worth_first(scaling.expect(shape.n_parameters, bare, unique, tokens / unique), seconds)
 
 
@@ -133,7 +139,7 @@ def reshape(config: Config, corpus: Corpus, n_layer: int, n_head: int, n_embd: i
 def consider(shape: Shape, config: Config, corpus: Corpus, place: Place, budget_s: float | None) -> Option | None:
     """A shape as it would be trained there; None if nothing makes it fit."""
     rate = math.sqrt(math.prod(place.rates(shape)))
-    affordable = None if budget_s is None else budget_s * rate / shape.flops_per_token
+    affordable = None if budget_s is None else budget_s * rate / corpus.flops(shape)
     tokens, unique = spend(shape, config, corpus, affordable)
     rows = max(1, place.most_rows(corpus.seq_len))
     for checkpointing, optimizer in (
@@ -152,7 +158,7 @@ def consider(shape: Shape, config: Config, corpus: Corpus, place: Place, budget_
             )  # fmt: skip
             memory = step_memory(shape, how)
             if memory.peak <= place.memory:
-                slowest, fastest = (spent * shape.flops_per_token * slow / rate for rate in place.rates(shape))
+                slowest, fastest = (spent * corpus.flops(shape) * slow / rate for rate in place.rates(shape))
                 bare = shape.n_parameters - shape.n_embeddings
                 return Option(
                     shape, how, memory, spent, passes, unique, per_step * corpus.seq_len, (fastest, slowest),
