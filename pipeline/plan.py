@@ -23,6 +23,7 @@ PRESETS = ("mosaic-52m", "mosaic-83m", "mosaic-125m")
 BASE, FOR_LITTLE, FOR_EXPLAIN = "gpt2", "small", "gpt2-large"
 ASSUMED_H, ASSUMED_GPU = 24.0, "24GB"
 MOST_TIMED = 3  # a rate may make another model the first, which reaches another rate
+LEAST_LEFT = 0.25  # of a budget, for steps
 TYPICAL_WIDTH = 512  # that rows are made for, whatever width is chosen
 
 
@@ -213,7 +214,9 @@ def command(
             first = options[0]
             timed = calibrate(chosen, [*settings, *overrides(first, as_filed)], source)
             place = place.timed(timed.flops)
-            options = search(config, data, place, budget, top)  # at the rate that this machine reaches
+            beside = timed.for_tokens(first.tokens, first.shape.flops_per_token).beside
+            left = None if budget is None else max(LEAST_LEFT * budget, budget - beside)
+            options = search(config, data, place, left, top)  # at the rate that this machine reaches
             timing = timed.for_tokens(options[0].tokens, options[0].shape.flops_per_token)
             if (options[0].shape, options[0].how, options[0].batch) == (first.shape, first.how, first.batch):
                 break

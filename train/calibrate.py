@@ -53,6 +53,11 @@ class Timing:
         return replace(self, max_steps=math.ceil(tokens / self.tokens), **scaled)
 
     @property
+    def beside(self) -> float:
+        """Of the run, what is not steps."""
+        return self.total - self.max_steps * self.step
+
+    @property
     def total(self) -> float:
         """Of the whole run, if it is not stopped early."""
         log, n = self.config.log, self.max_steps
