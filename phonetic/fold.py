@@ -99,6 +99,7 @@ _MARKUP = re.compile(r"<(?:/?[A-Za-z][^<>]{0,300}|!--.{0,300}?--)>", re.DOTALL)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "mdash": " – ", "ndash": "–"}
 _ENTITY = re.compile(r"&(" + "|".join(_ENTITIES) + ");")
 _DASHES = re.compile("-{2,}|—")
+_BY_TEXT = re.compile(r"[<&—]|--|^'(?:t|s|d|m|re|ve|ll)\b|^n't\b", re.IGNORECASE)  # what `clean` may take away or part
 _PER = re.compile(r"(?<=[a-z]) / (?=[hs]\b)")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
 _PARTED = re.compile(r"(?<=[A-Za-z]) (?='(?:t|s|d|m|re|ve|ll)\b|n't\b)", re.IGNORECASE)
@@ -173,6 +174,31 @@ def fold(chunk: str, policy: str = "drop") -> tuple[tuple[str, ...], tuple[str, 
     ]
     folded = _LONE_EN_DASH.sub(" – ", join_runs("".join(parts)))
     return tuple(folded.split()), tuple(dropped.elements())
+
+
+def is_plain(text: str) -> bool:
+    """Whether `chunks_of` does no more than split; text of which this is true is most of ordinary prose."""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and text[:1] not in ("'", "n", "N")
+        and "<" not in text
+        and "&" not in text
+        and "--" not in text
+        and " / " not in text
+        and " '" not in text
+        and " n't" not in text
+    )
+
+
+def parts_of(chunk: str) -> tuple[str, ...]:
+    """What `chunks_of` makes of a chunk in any text; empty if the text decides, or something is dropped."""
+    if _BY_TEXT.search(chunk):
+        return ()
+    if chunk.isascii() and chunk.isprintable():
+        return (chunk,)
+    plain, reasons = fold(chunk)
+    return () if reasons else plain
 
 
 def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> list[str]:

@@ -20,6 +20,7 @@ from phonetic.lexicon import DATA, look_up
 from phonetic.oov import installed_file
 from phonetic.phones import compact, words
 
+CACHE = 1 << 16  # decisions kept
 WINDOW = 5  # words on either side that cues may lie in
 _CLASSES = {
     "D": "the a an this that these those my your his her its our their no some any each every another which whose",
@@ -78,6 +79,7 @@ class Homograph:
     has_near: bool = False  # whether a word near by is among what is known
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def word_class(word: str) -> str:
     """A rough part of speech from the word alone: a letter."""
     if word in ("<", ">", ","):
@@ -101,6 +103,18 @@ def context(chunks: Sequence[str], i: int) -> tuple[list[str], list[str]]:
     for chunk in chunks[i + 1 : i + 1 + WINDOW]:
         after += _words(chunk, ">")
     return before, [*after, ">"]
+
+
+def beside(chunks: Sequence[str], i: int) -> tuple[list[str], list[str]]:
+    """The last of the words before `chunks[i]`, and the first of those after it, as `context` has them."""
+    before, after = ["<"], _words(chunks[i], ">")[1:2]
+    for at in range(i - 1, max(-1, i - 1 - WINDOW), -1):
+        if found := _words(chunks[at], "<"):
+            before = found[-1:]
+            break
+    if not after:
+        after = next(filter(None, (_words(chunk, ">")[:1] for chunk in chunks[i + 1 : i + 1 + WINDOW])), [">"])
+    return before, after
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -167,32 +181,50 @@ class Homographs:
 
     def __init__(self) -> None:
         self._entries = _entries()
+        self._by_neighbours: dict[tuple[str, ...], str] = {}
 
     def __contains__(self, word: str) -> bool:
         return word in self._entries
 
     def choose(self, word: str, chunks: Sequence[str], i: int) -> str:
         """The pronunciation of `word`, as written in `chunks[i]`, where it stands."""
-        return self.decide(word, chunks, i)[0]
+        around = (chunks[i - 1] if i else "", word, *chunks[i : i + 2])
+        said = self._by_neighbours.get(around)
+        if said is None:
+            said, how = self.decide(word, chunks, i)
+            if how in ("rule", "small letters") and self._is_beside(word, chunks, i):
+                if len(self._by_neighbours) > CACHE:
+                    self._by_neighbours.clear()
+                self._by_neighbours[around] = said
+        return said
+
+    def _is_beside(self, word: str, chunks: Sequence[str], i: int) -> bool:
+        """Whether a rule for the word can have seen no further than the chunks on either side."""
+        if word.lower() == "read" or self._entries[word.lower()].has_near:
+            return False
+        return all(_words(chunk, "<") for chunk in (*chunks[max(0, i - 1) : i], *chunks[i + 1 : i + 2]))
 
     def decide(self, word: str, chunks: Sequence[str], i: int) -> tuple[str, str]:
         """Like `choose`, and what decided: a rule, a cue, small letters, or that it is usual."""
-        before, after = context(chunks, i)
-        if word.lower() == "used":  # used to go, but: it is used to go; he got used to it is the first again
+        low = word.lower()
+        before, after = beside(chunks, i)
+        if low == "used":  # used to go, but: it is used to go; he got used to it is the first again
             supposed = after[0] == "to" and word_class(before[-1]) != "B"
             return "yu1st" if supposed else "yu1zd", "rule"
-        if word.lower() == "read" and (tense := _read(before)):
+        if low == "read" and (tense := _read(context(chunks, i)[0])):
             return tense, "rule"
-        entry = self._entries[word.lower()]
+        entry = self._entries[low]
         if entry.common and word.islower():
             return entry.common, "small letters"
+        if entry.has_near:
+            before, after = context(chunks, i)
         if entry.known and (cue := known_cue(entry, before, after)):
             return entry.known[cue], f"cue {cue}"
         decided = by_rule(entry, before, after)
         if decided is not None:
             return decided, "rule"
         if entry.cues:
-            present = frozenset(features(word, before, after))
+            present = frozenset(features(word, *context(chunks, i)))
             for cue, said in entry.cues.items():
                 if cue in present:
                     return said, f"cue {cue}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 
 from phonetic import abbreviations as short
 from phonetic import signs
-from phonetic.fold import chunks_of
+from phonetic.fold import chunks_of, is_plain, parts_of
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
@@ -24,6 +24,7 @@ from phonetic.unspeakable import Unspeakable, kept
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
 
+GUESSED = "\x01"  # before what holds a guessed word, until those are counted
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
@@ -32,7 +33,7 @@ _WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\
 _PIECE = re.compile(r"(?:[A-Za-z]\.){2,}|~[A-Za-z]+|'?[A-Za-z]+(?:'[A-Za-z]+)*'?|[^A-Za-z'~]+|['~]")
 _STOP = re.compile("[.,;:?!]")
 OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
-THE = re.compile(rf"""DA0 (?<![^ "(]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
+THE = re.compile(rf"""DA0 (?<![^ "(\n]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
 _SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME]) | {
     form.lower() for form in [*short.CAPITALISED, *short.DAYS_TOO, *TOWN_STATES]
 }
@@ -57,38 +58,81 @@ class Reader:
         self._own = own or {}
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
-        self._chunks: dict[str, str | None] = {}  # raw chunk -> finished words; None where neighbours decide
+        self._raw: dict[str, str | None] = {}  # chunk as it stands -> finished words; None where neighbours decide
+        self._chunks: dict[str, str | None] = {}  # the same of folded chunks
+        self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
         self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
         self._pieces: dict[str, Piece] = {}
         self._unknown: dict[str, tuple[str, ...]] = {}  # chunk -> the words in it that were guessed
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
+        if max(len(self._raw), len(self._chunks)) > CACHE:
+            for memory in (self._raw, self._chunks, self._choices, self._unknown):
+                memory.clear()
         dropped = None if tally is None else tally.setdefault("dropped", Counter())
-        folded = [self._fold(text, dropped) for text in texts]
-        if len(self._chunks) > CACHE:
-            self._chunks.clear()
-            self._unknown.clear()
-        try:
-            found = [list(map(self._chunks.__getitem__, chunks)) for chunks in folded]
-        except KeyError:
-            self._learn({chunk for chunks in folded for chunk in chunks if chunk not in self._chunks})
-            found = [list(map(self._chunks.__getitem__, chunks)) for chunks in folded]
-        lines = []
-        for chunks, said in zip(folded, found, strict=True):
-            if tally is not None and not self._unknown.keys().isdisjoint(chunks):
-                oov = tally.setdefault("oov", Counter())
-                for chunk in chunks:
-                    oov.update(self._unknown.get(chunk, ()))
-            line = " ".join(self._in_context(chunks, said, dropped) if None in said else said)  # type: ignore[arg-type]
-            lines.append(THE.sub("Di0 ", line) if "DA0 " in line else line)
-        return lines
+        said = self._raw.__getitem__
+        lines: list[str] = []
+        new: list[int] = []
+        for text in texts:
+            chunks = text.split()
+            try:
+                found = list(map(said, chunks))
+                lines.append(" ".join(found))  # type: ignore[arg-type]
+            except TypeError:  # None is among them
+                lines.append(self._read_in_context(text, chunks, found, dropped))
+            except KeyError:
+                new.append(len(lines))
+                lines.append("")
+        if new:
+            self._meet({chunk for at in new for chunk in texts[at].split() if chunk not in self._raw})
+            for at in new:
+                chunks = texts[at].split()
+                found = list(map(said, chunks))
+                lines[at] = (
+                    self._read_in_context(texts[at], chunks, found, dropped) if None in found else " ".join(found)  # type: ignore[arg-type]
+                )
+        whole = "\n".join(lines)
+        if GUESSED in whole:
+            if tally is not None:
+                guessed = [
+                    text.split() if is_plain(text) else self._fold(text, None)
+                    for text, line in zip(texts, lines, strict=True)
+                    if GUESSED in line
+                ]
+                unknown = self._unknown
+                tally.setdefault("oov", Counter()).update(
+                    word for chunks in guessed for chunk in chunks if chunk in unknown for word in unknown[chunk]
+                )
+            whole = whole.replace(GUESSED, "")
+        return THE.sub("Di0 ", whole).split("\n") if texts else []
+
+    def _read_in_context(
+        self, text: str, chunks: list[str], said: list[str | None], dropped: Counter[str] | None
+    ) -> str:
+        """A text of which a chunk depends on its neighbours, but for how "the" is said."""
+        if not is_plain(text):
+            chunks = self._fold(text, dropped)
+            try:
+                said = list(map(self._chunks.__getitem__, chunks))
+            except KeyError:
+                self._learn({chunk for chunk in chunks if chunk not in self._chunks})
+                said = list(map(self._chunks.__getitem__, chunks))
+        return " ".join(self._in_context(chunks, said, dropped))
 
     def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
         try:
             return chunks_of(text, dropped, self._policy)
         except Unspeakable as error:
             raise error.within(text) from None
+
+    def _meet(self, raws: set[str]) -> None:
+        """Remember chunks as they stand in a text: their words, if nothing around them matters."""
+        parts = {raw: parts_of(raw) for raw in raws}
+        self._learn({part for found in parts.values() for part in found if part not in self._chunks})
+        for raw, found in parts.items():
+            said = [self._chunks[part] for part in found]
+            self._raw[raw] = None if None in said or not found else " ".join(said)  # type: ignore[arg-type]
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -104,10 +148,13 @@ class Reader:
                 self._words.unknown.clear()
             else:
                 self._chunks[chunk] = said
+            match = None if said else SIMPLE.fullmatch(chunk)
+            if match is not None and match[2].lower() in self._homographs:
+                self._choices[chunk] = opening(match[1]), match[2], closing(match[3])
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
-            self._chunks[chunk] = self._plain_now(chunk)
+            self._chunks[chunk] = GUESSED + self._plain_now(chunk)
             self._unknown[chunk] = tuple(self._words.unknown)
             self._words.unknown.clear()
 
@@ -194,26 +241,27 @@ class Reader:
         return self._words.say(piece)
 
     def _in_context(self, chunks: Sequence[str], said: list[str | None], dropped: Counter[str] | None) -> list[str]:
-        """The words of a line, with those that depend on their neighbours."""
-        out: list[str] = []
-        at = 0
+        """The words of a line, those that depend on their neighbours put in where None stands."""
+        out: list[str] = said  # type: ignore[assignment]  # when this is done
+        end = shift = 0  # chunks read, and how many more words than chunks there are before them
         for i in [i for i, words in enumerate(said) if words is None]:
-            if i < at:
+            if i < end:
                 continue  # read with the chunk before it
-            out += said[at:i]  # type: ignore[arg-type]  # no None is among them
-            at = i + 1
-            match = SIMPLE.fullmatch(chunks[i])
-            if match is not None and match[2].lower() in self._homographs:
-                lead, word, tail = match.groups()
-                out.append(opening(lead) + self._homographs.choose(word, chunks, i) + closing(tail))
+            end, at = i + 1, i + shift
+            if choice := self._choices.get(chunks[i]):
+                before, word, after = choice
+                out[at] = before + self._homographs.choose(word, chunks, i) + after
                 continue
             pieces, used = self._expand(chunks, i, dropped)
-            if chunks[i] in OPERATORS and out and out[-1] == "A0" and pieces:
-                out[-1] = LETTERS["a"]  # a = b
-            at = i + used
+            end = i + used
+            if at and out[at - 1] == "A0" and chunks[i] in OPERATORS and pieces:
+                out[at - 1] = LETTERS["a"]  # a = b
+            begin = max(0, at - 1)
+            put = out[begin:at]  # the word before, which marks may close
             for words, marks in pieces:
-                _append(out, words, marks)
-        out += said[at:]  # type: ignore[arg-type]
+                _append(put, words, marks)
+            out[begin : at + used] = put
+            shift += begin + len(put) - (at + used)
         while out and out[-1] == "-":
             out.pop()
         return out
