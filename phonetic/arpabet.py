@@ -7,7 +7,8 @@ from phonetic.errors import PhoneticError
 from phonetic.format import BREAK, FORMS, GAP, Checker, arpabet_checker, spaced
 from phonetic.grammar import lark
 from phonetic.lexicon import vowelless
-from phonetic.phones import CONSONANTS, STRESSES, VOWELS, without_stress
+from phonetic.phones import CONSONANTS, NAMES, STRESSES, VOWEL_LETTERS, VOWELS, without_stress
+from phonetic.sounds import Sounds
 from phonetic.written import Written
 
 
@@ -67,6 +68,17 @@ class Arpabet(Written):
             syllable=BREAK if self.syllables else "",
             keep=self.keep,
         )
+
+    def sounds(self) -> Sounds:
+        """How it writes each phone."""
+        digits = STRESSES if self.stress else ("",)
+        names = NAMES if self.form == "spaced" else {letter: letter for letter in NAMES}
+        phones = {
+            letter: {digit: name + digit for digit in digits} if letter in VOWEL_LETTERS else {"": name}
+            for letter, name in names.items()
+        }
+        apart = " " if self.form == "spaced" else ""
+        return Sounds(phones, VOWEL_LETTERS, {}, self.gap, apart, [BREAK] if self.syllables else [])
 
     def word(self, opening: str, said: Sequence[str], closing: str) -> str:
         """A word in this form."""

@@ -24,7 +24,8 @@ from phonetic.format import (
 )
 from phonetic.grammar import lark
 from phonetic.lexicon import vowelless
-from phonetic.phones import CONSONANTS, VOWELS
+from phonetic.phones import CONSONANTS, VOWEL_LETTERS, VOWELS
+from phonetic.sounds import Sounds
 from phonetic.written import Written
 
 # By ARPAbet; two vowels look otherwise without stress.
@@ -110,14 +111,22 @@ class Ipa(Written):
 
     def grammar(self) -> str:
         """A Lark grammar of the valid samples."""
+        hiatus = [] if self.syllables else [DOT.join(_HIATUS)]
         return lark(
-            _NUCLEI,
+            [*_NUCLEI, *hiatus],
             _CONSONANTS.values(),
             map(_plain, vowelless()),
             stress=MARKS.values() if self.stress else (),
             syllable=DOT if self.syllables else "",
             keep=self.keep,
         )
+
+    def sounds(self) -> Sounds:
+        """How it writes each phone."""
+        phones = {letter: {"": _CONSONANTS[name]} for name, letter in CONSONANTS.items()}
+        for name, letter in VOWELS.items():
+            phones[letter] = {"": _VOWELS[name]} | ({"0": _UNSTRESSED[name]} if name in _UNSTRESSED else {})
+        return Sounds(phones, VOWEL_LETTERS, MARKS if self.stress else {}, self.gap, "", [DOT])
 
     def word(self, opening: str, said: Sequence[str], closing: str) -> str:
         """A word in IPA."""

@@ -6,13 +6,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from pipeline.asked import NOTHING, Constraints, constraint_options
 from pipeline.errors import PipelineError
 from pipeline.options import json_option, workspace_option
 from pipeline.pronounce import open_text, read_lines
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from train.generate import Sampling
 
 SEED = 0
+GRAMMARS = "grammars"  # in a model's folder, beside its tokenizer: automata that take long to work out
 REASONS = 5  # problems told of one sample
 EXCERPT = 24  # characters shown of each
 NARROWEST, WIDEST = 20, 120
@@ -51,6 +53,7 @@ class Judged:
     problems: list[Problem]
     n_tokens: int
     source: str | None = None  # of a model of pairs: what it is the target of
+    lines: Sequence[str] = ()  # of verse
 
 
 def find_model(workspace: Workspace, run: str | None = None) -> Source:
@@ -133,12 +136,16 @@ def samples(
     prompt_phones: str | None = None,
     sources: Iterable[str] | None = None,
     batch_size: int | None = None,
+    valid: bool | None = None,
+    constraints: Constraints = NOTHING,
 ) -> tuple[str, Iterator[Judged]]:
     """The prompt in the model's notation, and the samples one after the other. All is checked before the first.
 
     Args:
         n: How many; of each source, where there are sources.
         sources: Lines for a model of pairs to write targets for.
+        valid: Whether they keep to the notation's grammar; None for wherever there is one.
+        constraints: What else they keep to.
 
     Raises:
         PipelineError, TrainError: what `read_prompt`, `read_model` and `generate` refuse.
@@ -146,6 +153,8 @@ def samples(
     import torch  # takes seconds, as do those below
 
     from pipeline.answers import encode_sources, read_sources
+    from pipeline.constraints import Constrained
+    from pipeline.guide import Guide, Vocabulary
     from train.export import read_model
     from train.folder import check_model
     from train.generate import generate
@@ -158,6 +167,12 @@ def samples(
     asked = [line for line in read or () for _ in range(n)]
     text = read_prompt(notation, prompt, prompt_phones)
     prompt_ids = tokenizer.encode(text, add_special_tokens=False).ids
+    held = None
+    if valid is not False or constraints.asked():
+        held = Constrained(notation, constraints, grammar=valid is not False, cache=source.folder / GRAMMARS)
+        if valid and held.is_free:
+            raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
+    guide = Guide(held.automaton, Vocabulary.of(tokenizer, contract), text) if held and not held.is_free else None
     if torch.cuda.is_available():
         model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
     made = generate(
@@ -170,6 +185,7 @@ def samples(
         sampling=sampling,
         seed=seed,
         batch_size=batch_size,
+        guide=guide,
     )
 
     def judged() -> Iterator[Judged]:
@@ -178,7 +194,8 @@ def samples(
             valid, problems = judge(notation, text, sample.ended)
             n_tokens = len(sample.ids) - len(prompt_ids) + sample.ended
             given = asked[sample.index] if asked else None
-            yield Judged(sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given)
+            lines = held.lines_of(text) if held and sample.ended else [text]
+            yield Judged(sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given, lines)
 
     return text, judged()
 
@@ -187,7 +204,7 @@ def lay_out(sample: Judged, width: int) -> str:
     """A sample for reading: mark, number, type; its text with carets under what is wrong; then the reasons."""
     mark = click.style("✓", fg="green") if sample.valid else click.style("✗", fg="red")
     lines = [f"{mark} {sample.index + 1}" + (f" · {printable(sample.type)}" if sample.type else "")]
-    for start, end in wrap(sample.text, width - 2):
+    for start, end in breaks(sample, width - 2):
         lines.append("  " + printable(sample.text[start:end]))
         wrong = {at for problem in sample.problems for at in range(problem.start, max(problem.end, problem.start + 1))}
         # An end that is missing stands after the last character.
@@ -201,6 +218,18 @@ def lay_out(sample: Judged, width: int) -> str:
     if len(sample.problems) > REASONS:
         lines.append(f"  and {len(sample.problems) - REASONS} more")
     return "\n".join(lines) + "\n"
+
+
+def breaks(sample: Judged, width: int) -> Iterator[tuple[int, int]]:
+    """Where each line of a sample starts and ends, in its text: those of verse, or as many as the width makes."""
+    if len(sample.lines) < 2:
+        yield from wrap(sample.text, width)
+        return
+    at = 0
+    for line in sample.lines:
+        at = sample.text.index(line, at)
+        yield from ((at + start, at + end) for start, end in wrap(line, width))
+        at += len(line)
 
 
 def wrap(text: str, width: int) -> Iterator[tuple[int, int]]:
@@ -241,6 +270,8 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
 @click.option("--top-p", type=float, metavar="P", help="Among the likeliest that together have probability P only.")
 @click.option("--min-p", type=float, metavar="P", help="Among those with P times the likeliest's probability only.")
 @click.option("--max-new-tokens", type=int, metavar="N", help="A limit; else the model's context is.")
+@click.option("--valid/--no-valid", default=None, help="Keep to the notation's grammar; on wherever it has one.")
+@constraint_options
 @click.option("--seed", default=SEED, show_default=True, help="Same seed, same samples.")
 @click.option("--batch-size", type=int, metavar="N", help="Samples at a time; else as many as 1 GiB holds, 32 at most.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file instead.")
@@ -258,6 +289,8 @@ def command(
     top_p: float | None,
     min_p: float | None,
     max_new_tokens: int | None,
+    valid: bool | None,
+    constraints: Constraints,
     seed: int,
     batch_size: int | None,
     out: Path | None,
@@ -291,6 +324,8 @@ def command(
         prompt_phones=prompt_phones,
         sources=lines,
         batch_size=batch_size,
+        valid=valid,
+        constraints=constraints,
     )
     total = n * len(lines) if lines else n
     settings: dict[str, Any] = {
@@ -303,6 +338,7 @@ def command(
         "min_p": min_p,
         "max_new_tokens": max_new_tokens,
         "prompt": text,
+        "constraints": {**constraints.asked(), **({} if valid is not False else {"valid": False})},
     }
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((100, 24)).columns))
     n_valid = n_tokens = 0

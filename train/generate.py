@@ -8,7 +8,7 @@ of the cumulative distribution, so the other rows of the batch have no part in i
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -80,6 +80,24 @@ class Sample:
         return decoded.strip(" ")
 
 
+class Guide(Protocol):
+    """What keeps samples to a grammar, and able to end within the tokens that are left.
+
+    Attributes:
+        least: Tokens after the prompt that the shortest takes, with its end.
+    """
+
+    least: int
+
+    def begin(self, n: int, device: torch.device) -> Tensor:
+        """(n,) the states of samples that have their prompt."""
+        ...
+
+    def mask(self, logits: Tensor, states: Tensor, left: int) -> Tensor:
+        """Take from `logits` (B, V) what may not come, with `left` tokens after it; (B, V) the states after each."""
+        ...
+
+
 def require(holds: bool, name: str, value: object, rule: str) -> None:
     """Refuse a setting that means nothing."""
     if not holds:
@@ -97,6 +115,7 @@ def generate(
     sampling: Sampling | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    guide: Guide | None = None,
 ) -> Iterator[Sample]:
     """`n` samples in order of index, each as soon as it and those before it are done.
 
@@ -106,6 +125,7 @@ def generate(
         sources: What an encoder reads, each with its end: sample i is of `sources[i % len(sources)]`.
         sampling: The defaults of `Sampling` if None.
         batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
+        guide: What keeps them valid; None for nothing.
 
     Raises:
         TrainError: unknown type, a prompt longer than the context, a limit beyond it, or a setting that means nothing.
@@ -118,6 +138,12 @@ def generate(
     names = [types[i % len(types)] for i in range(n)] if types else draw_types(contract, n, seed)
     prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(set(names))}
     limits = {name: limit(model.shape, prefixes[name], len(prompt_ids), sampling.max_new_tokens) for name in prefixes}
+    if guide is not None and guide.least > min(limits.values()):
+        raise TrainError(
+            f"the shortest valid sample takes {guide.least} tokens, and there is room for {min(limits.values())}",
+            hint="raise max_new_tokens, shorten the prompt, or ask for less",
+            exit_code=2,
+        )
     plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape))
 
     def samples() -> Iterator[Sample]:
@@ -127,7 +153,7 @@ def generate(
             rows = [prefixes[names[i]] for i in indices]
             uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
             of = [sources[i % len(sources)] for i in indices] if sources else None
-            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of):
+            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
                 i = indices[row]
                 done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
                 while following in done:
@@ -218,6 +244,7 @@ def read_batch(
     sampling: Sampling,
     uniforms: Numbers,
     sources: Sequence[Sequence[int]] | None = None,
+    guide: Guide | None = None,
 ) -> Iterator[tuple[int, list[int], bool]]:
     """Go on from `prefixes`, all equally long: row, its new ids without the end, and whether it ended; when it does.
 
@@ -236,6 +263,7 @@ def read_batch(
         given = torch.from_numpy(arrays).to(device)
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
+    states = guide.begin(len(prefixes), device) if guide else None
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
     seen = 0
@@ -243,7 +271,10 @@ def read_batch(
         logits = model.read(tokens, cache).float()
         logits[:, contract.vocab_size :] = -torch.inf
         logits.index_fill_(1, never, -torch.inf)
+        after = guide.mask(logits, states, limit - step - 1) if guide and states is not None else None
         chosen = choose(logits, sampling, numbers[:, step])
+        if after is not None:
+            states = after.gather(1, chosen[:, None])[:, 0]
         written[:, step] = chosen
         tokens = chosen[:, None]
         if step % look < look - 1 and step < limit - 1:
@@ -264,6 +295,7 @@ def read_batch(
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
             tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
+            states = states[kept] if states is not None else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
         if row >= 0:
