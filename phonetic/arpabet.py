@@ -58,9 +58,7 @@ class Arpabet(Written):
         is_spaced = self.form == "spaced"
         silent = [word if self.stress else without_stress(word) for word in vowelless()]
         return lark(
-            [symbol for symbol in self.symbols if symbol.rstrip(STRESSES) in VOWELS or symbol[0] in VOWELS.values()]
-            if is_spaced
-            else [symbol for symbol in self.symbols if symbol[0] in VOWELS.values()],
+            [said for vowel in VOWEL_LETTERS for said in self.sounds().phones[vowel].values()],
             CONSONANTS if is_spaced else CONSONANTS.values(),
             [spaced(word) if is_spaced else word for word in silent],
             apart='" "' if is_spaced else "",

@@ -259,7 +259,7 @@ def smallest(given: Automaton) -> Automaton:
     after = np.where((given.after != DEAD) & useful[given.after], given.after, DEAD)
     if len(given.ends) > LARGE:
         return Automaton(after.astype(np.int32), given.kinds, given.ends)
-    classes = np.where(useful, given.ends.astype(np.int64), 2)
+    classes = np.unique(np.where(useful, given.ends, 2), return_inverse=True)[1]
     n_classes = 0
     weights = np.random.Generator(np.random.PCG64(0)).integers(1, 2**63, after.shape[1] + 1, np.uint64)
     while classes.max() >= n_classes:

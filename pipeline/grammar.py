@@ -1,5 +1,6 @@
 """Grammars in Lark's notation, and regular expressions, as expressions of an automaton."""
 
+import functools
 import re
 from collections.abc import Callable
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -244,6 +245,7 @@ def _members(items: Any, mode: int) -> list[tuple[int, int]]:
     return others(found) if negated else found
 
 
+@functools.cache
 def category(shorthand: str) -> list[tuple[int, int]]:
     r"""The characters of \d, \s, \w or their opposites, as ranges."""
     is_one = re.compile(shorthand).match

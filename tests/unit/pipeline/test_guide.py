@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonetic.arpabet import Arpabet
+from phonetic.ipa import Ipa
+from pipeline import guide as module
+from pipeline.automaton import DEAD, Automaton, automaton
+from pipeline.errors import PipelineError
+from pipeline.grammar import lark, regex
+from pipeline.guide import Guide, Vocabulary
+from tests.models import random_model
+from train.contract import Contract
+from train.errors import TrainError
+from train.generate import Sample, Sampling, generate
+from train.gpt2 import GPT2, Shape
+from train.notation import Notation
+
+BOS, EOS, PAD = range(3)
+TOKENS = [bytes([byte]) for byte in range(256)] + [b"A0", b" DA0 ", b"E1n, ", b"(k", b'" - t', b"..", "ɪŋ ".encode(), b"ab"]
+IDS = {3 + at: token for at, token in enumerate(TOKENS)}
+SHAPE = Shape(vocab_size=3 + len(TOKENS), seq_len=64, n_layer=1, n_head=2, n_embd=16, n_inner=32)
+CONTRACT = Contract(
+    notation={"name": "arpabet", "version": "2", "options": {}}, vocab_size=SHAPE.vocab_size, bos=BOS, eos=EOS, pad=PAD,
+    openings={"": [BOS]}, documents={"": 1}, tokenizer_sha256="",
+)  # fmt: skip
+NOTATIONS = [
+    Arpabet(), Arpabet(stress=False), Arpabet(form="spaced"), Arpabet(syllables=True), Arpabet(unspeakable="keep"),
+    Ipa(), Ipa(stress=False), Ipa(syllables=True), Ipa(stress=False, syllables=True, unspeakable="keep"),
+]  # fmt: skip
+
+
+def vocabulary() -> Vocabulary:
+    return Vocabulary(IDS, SHAPE.vocab_size, EOS)
+
+
+def grammar(notation: Notation) -> Automaton:
+    return automaton(lark(notation.grammar() or ""))
+
+
+def text(sample: Sample) -> str:
+    return b"".join(IDS[token] for token in sample.ids).decode()
+
+
+def sampled(guide: Guide | None, model: GPT2 | None = None, n: int = 20, temperature: float = 1.0, limit: int = 24, **more: int) -> list[Sample]:
+    made = generate(
+        model or random_model(SHAPE), CONTRACT, n=n, sampling=Sampling(temperature, max_new_tokens=limit), guide=guide, **more
+    )  # fmt: skip
+    return list(made)
+
+
+@pytest.mark.parametrize("notation", NOTATIONS, ids=lambda notation: f"{notation.name} {notation.options}")
+def test_every_sample_of_an_untrained_model_is_valid_at_any_temperature(notation: Notation) -> None:
+    guide = Guide(grammar(notation), vocabulary())
+    for temperature in (0.0, 0.7, 1.0, 1.5):
+        for sample in sampled(guide, temperature=temperature):
+            assert sample.ended and notation.problems(text(sample)) == [], text(sample)
+
+
+def test_where_all_is_allowed_the_samples_are_those_without() -> None:
+    everything = Automaton(np.zeros((1, 1), np.int32), np.zeros(256, np.int64), np.array([True]))
+    free = sampled(None, n=12, limit=60)
+    held = sampled(Guide(everything, vocabulary()), n=12, limit=60)
+    assert [one.ids for one in held if one.ended and len(one.ids) < 50] == [
+        one.ids for one in free if one.ended and len(one.ids) < 50
+    ]
+    assert any(one.ended for one in free)
+
+
+def test_a_sample_is_the_same_whatever_its_batch() -> None:
+    guide = Guide(grammar(Arpabet()), vocabulary())
+    assert sampled(guide, batch_size=1) == sampled(guide, batch_size=3) == sampled(guide, batch_size=20)
+
+
+def test_rows_that_are_worked_out_as_they_are_met_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sampled(Guide(grammar(Arpabet()), vocabulary()))
+    monkeypatch.setattr(module, "WHOLE", 4 * SHAPE.vocab_size)
+    assert sampled(Guide(grammar(Arpabet()), vocabulary())) == whole
+
+
+@given(st.sampled_from(["(ab|b)*", "a(A0|[A-Z]0)*", "[^x]*", "é|ɪŋ .*"]), st.data())
+def test_a_token_leads_where_its_bytes_lead(pattern: str, data: st.DataObject) -> None:
+    made = automaton(regex(pattern))
+    state = data.draw(st.integers(0, len(made.ends) - 1))
+    row = vocabulary().walk(made, np.array([state], np.int32))[0]
+    for token, said in IDS.items():
+        assert row[token] == made.run(said, state)
+    assert row[EOS] == (state if made.ends[state] else DEAD) and row[BOS] == row[PAD] == DEAD
+
+
+def test_there_is_always_room_for_the_end() -> None:
+    guide = Guide(automaton(regex("(?:\\(k+\\))+[.]{6}")), vocabulary())
+    assert guide.least == 1 + 1 + 3 + 1  # "(k" ")" ".." ".." ".." and the end
+    for limit in range(guide.least, guide.least + 6):
+        for sample in sampled(guide, limit=limit, temperature=1.5):
+            assert sample.ended and text(sample).endswith(")......")
+    with pytest.raises(TrainError, match="the shortest valid sample takes 6 tokens, and there is room for 5"):
+        sampled(guide, limit=5)
+
+
+def test_a_prompt_is_gone_on_from() -> None:
+    made = grammar(Arpabet())
+    guide = Guide(made, vocabulary(), "DA0 k")
+    prompt = [IDS_OF[bytes([byte])] for byte in b"DA0 k"]
+    for sample in generate(random_model(SHAPE), CONTRACT, n=5, prompt_ids=prompt, guide=guide):
+        assert text(sample).startswith("DA0 k") and made.accepts(text(sample))
+    with pytest.raises(PipelineError, match="nothing valid begins with the prompt 'A7'"):
+        Guide(made, vocabulary(), "A7")
+
+
+IDS_OF = {token: number for number, token in IDS.items()}
+
+
+def test_a_gpu_is_not_needed_to_move_the_table() -> None:
+    guide = Guide(grammar(Arpabet()), vocabulary())
+    states = guide.begin(2, torch.device("cpu"))
+    logits = torch.zeros(2, SHAPE.vocab_size)
+    after = guide.mask(logits, states, 9)
+    assert ((after == DEAD) == (logits == -torch.inf)).all() and (logits == 0).any()
+
+
+def test_the_cut_tokens_of_a_vocabulary_are_left_out(tmp_path: Path) -> None:
+    assert Vocabulary({3: b"a", 4: b""}, 5, EOS).walk(automaton(regex("a*")), np.array([0], np.int32)).tolist() == [
+        [DEAD, 0, DEAD, 0, DEAD]
+    ]
