@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from phonetic.lexicon import DATA, look_up
-from phonetic.oov import guesser
 from phonetic.phones import has_vowel, words
 
 Find = Callable[[str], str | None]  # a lower-case word to its pronunciation
@@ -253,6 +252,8 @@ class Pronouncer:
 
     def guess_pending(self) -> None:
         """Guess all pending words in one batch."""
+        from phonetic.oov import guesser  # numpy, which takes longer to load than all of this package
+
         if len(self.guessed) + len(self.pending) > CACHE:
             self.guessed.clear()
         words = sorted(self.pending)

@@ -17,8 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from phonetic.lexicon import DATA, look_up
-from phonetic.oov import installed_file
-from phonetic.phones import compact, words
+from phonetic.phones import words
 
 CACHE = 1 << 16  # decisions kept
 WINDOW = 5  # words on either side that cues may lie in
@@ -41,20 +40,6 @@ CLASS_OF = {word: name for name, words in _CLASSES.items() for word in words.spl
 _CLEAR_DETERMINERS = frozenset(words("the a an my your his its our their every another whose"))
 _SUBJECTS = frozenset(words("i we they you he she who"))
 _WORD = re.compile(r"""["'(\[{]*(.*?)(["')\]}]*([,;:]|[.?!])?[^A-Za-z]*)""", re.DOTALL)
-
-# Entries of g2p-en's list that are wrong: verb and noun the wrong way round,
-_SWAPPED = frozenset(words("imprint segment torment exploits pontificate"))
-# or a difference that Americans do not make, two primary stresses, a part of speech that is never met.
-_WRONG = frozenset(
-    words(
-        "absent accents collect collects complex counterbalance counterbalances crabbed crooked curate cursed "
-        "dogged envelope envelopes incorporate instinct inverse jagged mandate misconduct prefix prefixes "
-        "presage presages process processes processing prospect prospects prostrate quadruple quadruples "
-        "ragged rampage rampages regenerate reincarnate subcontract subcontracts underestimate underestimates "
-        "unused used baths certificate certificates triplicate triplicates closer mouths concert concerts "
-        "dictate discourse discourses"
-    )
-)
 
 
 @dataclass
@@ -265,15 +250,8 @@ def read_readings(path: Path) -> dict[str, list[tuple[str, str, str]]]:
 @functools.cache
 def _entries() -> dict[str, Homograph]:
     entries: dict[str, Homograph] = {"used": Homograph("yu1zd")}
-    for line in installed_file("homographs.en").read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            continue
-        word, first, second, part_of_speech = line.strip().lower().split("|")
-        if word in _WRONG or part_of_speech != "v" or first == second:
-            continue
-        verb, other = compact(first.upper()), compact(second.upper())
-        if word in _SWAPPED:
-            verb, other = other, verb
+    for line in (DATA / "verbs.tsv").read_text(encoding="ascii").splitlines()[1:]:
+        word, verb, other = line.split("\t")
         usual = look_up(word)
         entries[word] = Homograph(usual if usual in (verb, other) else other, verb, other)
     said_as: dict[str, str] = {}

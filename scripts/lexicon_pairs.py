@@ -1,8 +1,8 @@
 """Write the lexicon as pairs of a word and its phones: `python scripts/lexicon_pairs.py lexicon`.
 
 `lexicon/pairs.jsonl` is to train on, `lexicon/held-out.jsonl` to measure on: no word is in both. A word with several
-pronunciations has a line for each. With --engine, the guesses of phonetic's own model for unknown words are measured
-on the held-out ones instead, without looking any of them up.
+pronunciations has a line for each. With --engine, the guesses of g2p-en's model for unknown words are measured
+on the held-out ones instead.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
+from phonetic.gru import guesser
 from phonetic.lexicon import lexicon
-from phonetic.oov import guesser
 from pipeline.likeness import compare
 from train.files import write_text
 from train.notation import load_notation
@@ -35,7 +35,7 @@ def is_held_out(word: str) -> bool:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--engine", is_flag=True, help="Measure phonetic's own guesses on the held-out words.")
+@click.option("--engine", is_flag=True, help="Measure g2p-en's guesses on the held-out words.")
 @click.option("--most", type=int, help="Write only so many words of each file, for a try.")
 def main(folder: Path, engine: bool, most: int | None) -> None:
     """Write pairs.jsonl and held-out.jsonl into FOLDER."""

