@@ -17,7 +17,7 @@ from pipeline.asked import NOTHING, Constraints
 from pipeline.automaton import Automaton, Expression, all_of, automaton, either, embedded, sequence
 from pipeline.errors import PipelineError
 from pipeline.grammar import lark, regex
-from pipeline.verse import ANY, STRESSED, UNSTRESSED, Writing
+from pipeline.verse import ANY, MOST_WORDS, STRESSED, UNSTRESSED, Writing
 from train.files import write_atomic
 from train.notation import Notation
 
@@ -113,7 +113,8 @@ class Constrained:
                     hint="make them agree",
                     exit_code=2,
                 )
-            yield automaton(writing.line(of[-1]) if of else writing.sentence())
+            # The words of a line are not counted too where each state stands for a place in the lexicon already.
+            yield automaton(writing.line(of[-1]) if of else writing.sentence(None if wanted.words_only else MOST_WORDS))
 
     def _rhyme(self, writing: Writing, word: str) -> Automaton:
         said = self._pronounced(word)

@@ -23,7 +23,7 @@ from pipeline.automaton import (
 MARKS = (*TERMINALS, '"', "(", ")")
 ANY, STRESSED, UNSTRESSED = "?/u"  # syllables of a pattern
 FITS = {ANY: ("", "0", "1", "2"), STRESSED: ("1", "2"), UNSTRESSED: ("", "0", "2")}  # a secondary stress is either
-FEWEST, MOST = 3, 12  # words of a line that neither metre nor syllables measure
+MOST_WORDS = 12  # of a line that neither metre nor syllables measure
 ANYTHING = repeat(one_byte(frozenset(range(256))))
 
 
@@ -88,12 +88,12 @@ class Writing:
         before, after = sequence(ANYTHING, gap), sequence(gap, ANYTHING)
         return all_but(automaton(sequence(repeat(before, 0, 1), self.words(words), repeat(after, 0, 1))))
 
-    def sentence(self) -> Expression:
-        """A few words with a stop at the end, and none before."""
+    def sentence(self, most: int | None) -> Expression:
+        """Words, so many at most, with a stop at the end and none before."""
         sounds = [said for ways in self.sounds.phones.values() for said in ways.values()]
         inside = [*sounds, *self.sounds.breaks, *self.sounds.marks.values(), self.sounds.apart]
         word = repeat(anyone(filter(None, inside)), 1)
-        return sequence(repeat(sequence(word, self.gap()), FEWEST - 1, MOST - 1), word, anyone(TERMINALS))
+        return sequence(repeat(sequence(word, self.gap()), 0, most and most - 1), word, anyone(TERMINALS))
 
     def line(self, pattern: str) -> Expression:
         """Words whose syllables make a pattern; a word of one syllable fits anywhere."""
@@ -101,18 +101,15 @@ class Writing:
         def add(nfa: Nfa, state: int) -> int:
             n = len(pattern)
             between = [state, *(nfa.state() for _ in pattern)]  # before a word, after so many syllables
-            first = [nfa.state() for _ in range(n + 1)]  # in a word of more than one syllable, after its first
-            later = [nfa.state() for _ in range(n + 1)]  # after another
+            inside = [nfa.state() for _ in range(n + 1)]  # in a word of more than one syllable
             end = nfa.state()
             for at, kind in enumerate(pattern):
                 one = self.between()(nfa, self.syllable(ANY)(nfa, between[at]))
-                nfa.free[self.syllable(kind)(nfa, between[at])].append(first[at + 1])
-                for inside in (first[at], later[at]):
-                    nfa.free[self.syllable(kind)(nfa, inside)].append(later[at + 1])
-                for last in (one, self.between()(nfa, later[at + 1])):
-                    if at + 1 < n:
-                        nfa.free[self.gap()(nfa, last)].append(between[at + 1])
-                    nfa.free[last].extend([end] if at + 1 == n else [])
+                nfa.free[self.syllable(kind)(nfa, between[at])].append(inside[at + 1])
+                another = self.syllable(kind)(nfa, inside[at])
+                nfa.free[another].append(inside[at + 1])
+                nfa.free[self.between()(nfa, another)].append(one)  # where the word may end
+                nfa.free[self.gap()(nfa, one) if at + 1 < n else one].append(between[at + 1] if at + 1 < n else end)
             return end
 
         return add
