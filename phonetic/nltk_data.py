@@ -3,6 +3,7 @@
 import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,29 +25,37 @@ def folders() -> Iterator[Path]:
         yield from (Path("/usr", *below, "nltk_data") for below in (("lib",), ("local", "lib")))
 
 
-def read_text(kind: str, name: str, file: str) -> str:
-    """A file of one of nltk's packages, unpacked or in the .zip that `nltk.download` leaves.
+def find_package(kind: str, name: str) -> Path:
+    """The folder of one of nltk's packages, or the .zip that `nltk.download` leaves.
 
     Args:
         kind: The folder of packages: corpora or taggers.
         name: The package.
-        file: The file in it.
 
     Raises:
-        PhoneticError: it is in none of the folders, or damaged.
+        PhoneticError: it is in none of the folders.
     """
     for folder in folders():
-        plain, packed = folder / kind / name / file, folder / kind / f"{name}.zip"
-        try:
-            if plain.is_file():
-                return plain.read_text(encoding="utf-8")
-            if packed.is_file():
-                with zipfile.ZipFile(packed) as archive:
-                    return archive.read(f"{name}/{file}").decode("utf-8")
-        except (OSError, UnicodeDecodeError, zipfile.BadZipFile, KeyError) as error:
-            where = plain if plain.is_file() else packed
-            raise PhoneticError(f"{where} cannot be read: {error}", hint=f"get it anew: {DOWNLOAD}") from error
+        for path in (folder / kind / name, folder / kind / f"{name}.zip"):
+            if path.exists():
+                return path
     raise PhoneticError(
         f"g2p-en needs nltk's {name}, and {kind}/{name} is in no folder of nltk's data",
         hint=f"{DOWNLOAD}; or set NLTK_DATA to the folder that holds {kind}",
     )
+
+
+def read_text(kind: str, name: str, file: str) -> str:
+    """A file of one of nltk's packages.
+
+    Raises:
+        PhoneticError: the package is not there, or is damaged.
+    """
+    path = find_package(kind, name)
+    try:
+        if path.suffix != ".zip":
+            return (path / file).read_text(encoding="utf-8")
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(f"{name}/{file}").decode("utf-8")
+    except (OSError, ValueError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+        raise PhoneticError(f"{path} cannot be read: {error}", hint=f"get it anew: {DOWNLOAD}") from error

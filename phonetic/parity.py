@@ -16,18 +16,22 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 
 from phonetic.errors import PhoneticError
 from phonetic.format import add_closing
-from phonetic.nltk_data import DOWNLOAD, read_text
+from phonetic.nltk_data import DOWNLOAD, find_package, read_text
 from phonetic.oov import guesser, installed_file
-from phonetic.perceptron import Tagger
+from phonetic.perceptron import AHEAD, Place, Tagger
 from phonetic.phones import compact, phone_names
 from phonetic.tweets import clean, tokens
 
 CACHE = 1 << 18  # chunks kept, and words; past that all are forgotten, so that memory stays flat
-_MARKS = "\0"  # begins an item of a line that is marks or a dash, which belong to the word before or stand between two
-_HOMOGRAPH = "\1"  # stands for a chunk whose line decides how it is said
+NEAR = 8  # chunks before a homograph, which nearly always hold all that its tag depends on
+TAGGER = "averaged_perceptron_tagger_eng"
 _ENTRY = re.compile(r"^(\S+) \d+ (.+)$", re.MULTILINE)
 _LETTER = re.compile("[a-z]")
 _BARE = re.compile("u(?![012])")  # the weights have UW without stress beside UW0, UW1 and UW2; no notation of ours has
+# What stands in a line until it is whole.
+_MARKS = "\0"  # begins an item that is marks or a dash, which belong to the word before or stand between two
+_HOMOGRAPH = "\1"  # is in the place of a chunk whose line decides how it is said
+_GUESSED = "\2"  # is on either side of the spelling of a word that was guessed, behind its phones
 
 
 class Parity:
@@ -40,9 +44,9 @@ class Parity:
     def __init__(self, own: Mapping[str, str] | None = None) -> None:
         self._own = own or {}
         self._said: dict[str, str] = dict(self._own)  # word -> compact phones
+        self._guesses: set[str] = set()  # the words of these that were guessed
         self._chunks: dict[str, str] = {}  # chunk -> its items, or what stands for a homograph
-        self._tokens: dict[str, list[str]] = {}  # of chunks in lines with homographs
-        self._guessed: dict[str, list[str]] = {}  # chunk -> the words in it that were guessed
+        self._tokens: dict[str, tuple[str, ...]] = {}  # of chunks near homographs
 
     def read(self, texts: Sequence[str], tally: MutableMapping[str, Counter[str]] | None = None) -> list[str]:
         """Each text as compact phones with stress, on one line; see format.py for how words and marks stand.
@@ -56,116 +60,139 @@ class Parity:
             return [" ".join(filter(None, self.read(text.split("\n"), tally))) for text in texts]
         if len(self._chunks) > CACHE:
             self._chunks.clear()
-            self._guessed.clear()
-        lines = [text.split(" ") for text in texts]
-        try:
-            said = [" ".join(map(self._chunks.__getitem__, chunks)) for chunks in lines]
-        except KeyError:
-            self._learn({chunk for chunks in lines for chunk in chunks if chunk not in self._chunks})
-            said = [" ".join(map(self._chunks.__getitem__, chunks)) for chunks in lines]
-        if tally is not None and self._guessed:
-            oov = tally.setdefault("oov", Counter())
-            for chunks in lines:
-                if not self._guessed.keys().isdisjoint(chunks):
-                    for chunk in chunks:
-                        oov.update(self._guessed.get(chunk, ()))
-        self._decide(said, lines)
-        return [_attached(line) if _MARKS in line else line for line in said]
+        look_up = self._chunks.__getitem__
+        said: list[str] = []
+        guessed: list[str] = []
+        places: list[Place] = []  # of homographs
+        waiting: list[tuple[int, list[tuple[str, ...]]]] = []  # lines with homographs, and the chunks that hold them
+        for text in texts:
+            chunks = text.split(" ")
+            try:
+                items = list(map(look_up, chunks))
+            except KeyError:
+                self._learn({chunk for text in texts for chunk in text.split(" ")} - self._chunks.keys())
+                items = list(map(look_up, chunks))
+            line = " ".join(items)
+            if _HOMOGRAPH in line:
+                which = list(_all(_HOMOGRAPH, items))
+                waiting.append((len(said), [self._cut(chunks[i]) for i in which]))
+                places += self._places(chunks, which, has_stops=_MARKS + "." in line)
+                said.append(line)
+            else:
+                said.append(_finished(line, guessed) if _GUESSED in line or _MARKS in line else line)
+        readings = iter(self._readings(places) if places else ())
+        for at, cut in waiting:
+            first, *rest = said[at].split(_HOMOGRAPH)
+            decided = [self._written(found, readings) + after for found, after in zip(cut, rest, strict=True)]
+            said[at] = _finished("".join([first, *decided]), guessed)
+        if tally is not None:
+            tally.setdefault("oov", Counter()).update(" ".join(guessed).split())
+        return said
 
     def phones(self, text: str) -> list[str]:
         """What `g2p_en.G2p()(text)` returns: phones, marks, and a space between tokens."""
         line = tokens(clean(text))
         self._learn_words(set(line))
-        readings = iter(self._readings([line]))
+        readings = iter(self._readings(self._homographs_in(line)))
         out: list[str] = []
         for token in line:
             if not _LETTER.search(token):
                 out.append(token)
-            elif token in self._homographs:
-                out += phone_names(next(readings))
             else:
-                out += phone_names(self._said[token])
+                out += phone_names(next(readings) if token in self._homographs else self._said[token])
             out.append(" ")
         return out[:-1]
 
     def _learn(self, chunks: Iterable[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
         cut = {chunk: tokens(clean(chunk)) for chunk in chunks}
-        guessed = self._learn_words({token for found in cut.values() for token in found})
-        for chunk, found in cut.items():
-            self._chunks[chunk] = self._written(found)
-            if not guessed.isdisjoint(found):
-                self._guessed[chunk] = [token for token in found if token in guessed]
+        self._learn_words({token for found in cut.values() for token in found})
+        self._chunks.update((chunk, self._written(found)) for chunk, found in cut.items())
 
-    def _learn_words(self, words: set[str]) -> set[str]:
-        """Remember how words are said; the ones that had to be guessed."""
+    def _learn_words(self, words: Iterable[str]) -> None:
+        """Remember how words are said."""
         if len(self._said) > CACHE:
             self._said = dict(self._own)
-        new = [word for word in words if word not in self._said and word not in self._homographs]
-        unknown = set()
-        for word in new:
+            self._guesses.clear()
+        unknown = []
+        for word in words:
+            if word in self._said or word in self._homographs:
+                continue
             if (phones := self._lexicon.get(word)) is not None:
                 self._said[word] = compact(phones)
             elif _LETTER.search(word):
-                unknown.add(word)
+                unknown.append(word)
         if unknown:
-            self._said.update(zip(unknown, guesser(exact=True).predict([*unknown]), strict=True))
-        return unknown
-
-    def _decide(self, said: list[str], lines: Sequence[Sequence[str]]) -> None:
-        """Fill in the homographs of some lines."""
-        waiting = [at for at, line in enumerate(said) if _HOMOGRAPH in line]
-        if not waiting:
-            return
-        readings = iter(self._readings([self._line(lines[at]) for at in waiting]))
-        for at in waiting:
-            said[at] = " ".join(
-                self._written(self._cut(chunk), readings) if items == _HOMOGRAPH else items
-                for chunk, items in zip(lines[at], map(self._chunks.__getitem__, lines[at]), strict=True)
-            )
-
-    def _line(self, chunks: Sequence[str]) -> list[str]:
-        """The tokens of a line."""
-        found = [token for chunk in chunks for token in self._cut(chunk)]
-        return tokens(" ".join(map(clean, chunks))) if _has_spaced_dots(found) else found
-
-    def _cut(self, chunk: str) -> list[str]:
-        found = self._tokens.get(chunk)
-        if found is None:
-            if len(self._tokens) > CACHE:
-                self._tokens.clear()
-            found = self._tokens[chunk] = tokens(clean(chunk))
-        return found
-
-    def _readings(self, lines: Sequence[Sequence[str]]) -> list[str]:
-        """How each homograph of some lines is said, in their order."""
-        places = [(line, at) for line in lines for at, token in enumerate(line) if token in self._homographs]
-        if not places:
-            return []
-        readings = []
-        for (line, at), tag in zip(places, self._tagger.tag(places), strict=True):
-            first, other, part_of_speech = self._homographs[line[at]]
-            readings.append(first if tag.startswith(part_of_speech) else other)
-        return readings
+            self._said.update(zip(unknown, guesser(exact=True).predict(unknown), strict=True))
+            self._guesses.update(unknown)
 
     def _written(self, found: Sequence[str], readings: Iterator[str] | None = None) -> str:
-        """The tokens of a chunk as items of a line; without readings, a homograph's is the line's to decide."""
+        """The tokens of a chunk as items of a line; without readings, a homograph is for its line to decide."""
         items = []
         for token in found:
             if token in self._homographs:
                 if readings is None:
                     return _HOMOGRAPH
                 items.append(next(readings))
-            elif _LETTER.search(token):
-                items.append(_BARE.sub("u1", self._said[token]))
-            else:
+            elif not _LETTER.search(token):
                 items.append(_MARKS + token.replace(" ", "").replace("'", ""))
-        line = " ".join(filter(None, items)) or _MARKS
+            elif token in self._guesses:
+                items.append((_BARE.sub("u1", self._said[token]) or _MARKS) + _GUESSED + token + _GUESSED)
+            else:
+                items.append(self._said[token])
+        line = " ".join(items) or _MARKS
         return line if line[0] == _MARKS or f"{_MARKS}-" in line else _attached(line)
+
+    def _places(self, chunks: Sequence[str], which: Iterable[int], has_stops: bool) -> list[Place]:
+        """The homographs of a line, each among the tokens that its tag depends on.
+
+        Args:
+            chunks: All of the line.
+            which: The places of those that hold homographs.
+            has_stops: Whether any chunk begins with a stop, which may be one token with dots before it.
+        """
+        if has_stops:
+            return self._homographs_in(tokens(" ".join(map(clean, chunks))))
+        places: list[Place] = []
+        for i in which:
+            here = self._cut(chunks[i])
+            before, after = self._around(chunks[max(0, i - NEAR) : i]), self._around(chunks[i + 1 : i + 1 + AHEAD])
+            if i > NEAR and not self._tagger.is_settled_after(before):
+                before = self._around(chunks[:i])
+            if len(after) < AHEAD:
+                after = self._around(chunks[i + 1 :])
+            places += self._homographs_in([*before, *here, *after[:AHEAD]], len(before), len(before) + len(here))
+        return places
+
+    def _around(self, chunks: Sequence[str]) -> list[str]:
+        known = self._tokens.get
+        return [token for chunk in chunks for token in known(chunk) or self._cut(chunk)]
+
+    def _cut(self, chunk: str) -> tuple[str, ...]:
+        """The tokens of a chunk near a homograph."""
+        found = self._tokens.get(chunk)
+        if found is None:
+            if len(self._tokens) > CACHE:
+                self._tokens.clear()
+            found = self._tokens[chunk] = tuple(tokens(clean(chunk)))
+        return found
+
+    def _homographs_in(self, line: Sequence[str], first: int = 0, end: int | None = None) -> list[Place]:
+        end = len(line) if end is None else end
+        return [(line, at) for at in range(first, end) if line[at] in self._homographs]
+
+    def _readings(self, places: Sequence[Place]) -> list[str]:
+        """How each of some homographs is said."""
+        readings = []
+        for (line, at), tag in zip(places, self._tagger.tag(places), strict=True):
+            first, other, part_of_speech = self._homographs[line[at]]
+            readings.append(first if tag.startswith(part_of_speech) else other)
+        return readings
 
     @functools.cached_property
     def _lexicon(self) -> dict[str, str]:
         """Word to ARPAbet; of several pronunciations the first."""
+        find_package("taggers", TAGGER)  # so that it is missed now, not at the first homograph
         entries = _ENTRY.findall(read_text("corpora", "cmudict", "cmudict"))
         return {word.lower(): phones for word, phones in reversed(entries)}
 
@@ -181,18 +208,28 @@ class Parity:
 
     @functools.cached_property
     def _tagger(self) -> Tagger:
-        name = "averaged_perceptron_tagger_eng"
-        files = [read_text("taggers", name, f"{name}.{part}.json") for part in ("weights", "tagdict", "classes")]
+        files = [read_text("taggers", TAGGER, f"{TAGGER}.{part}.json") for part in ("weights", "tagdict", "classes")]
         try:
             return Tagger(*map(json.loads, files))
-        except (ValueError, AttributeError, TypeError) as error:
-            raise PhoneticError(f"nltk's {name} is damaged: {error}", hint=f"get it anew: {DOWNLOAD}") from error
+        except (ValueError, AttributeError, LookupError, TypeError) as error:
+            raise PhoneticError(f"nltk's {TAGGER} is damaged: {error}", hint=f"get it anew: {DOWNLOAD}") from error
 
 
-def _has_spaced_dots(found: Sequence[str]) -> bool:
-    """Whether dots of two chunks stand side by side, which are one token."""
-    marks = [at for at, token in enumerate(found) if token[0] == "."]
-    return any(at and found[at - 1][-1] == "." for at in marks)
+def _all(item: str, items: Sequence[str]) -> Iterator[int]:
+    """Where something stands in a list."""
+    i = -1
+    for _ in range(items.count(item)):
+        i = items.index(item, i + 1)
+        yield i
+
+
+def _finished(line: str, guessed: list[str]) -> str:
+    """A line from its items; the words in it that were guessed are added to a list."""
+    if _GUESSED in line:
+        parts = line.split(_GUESSED)
+        guessed += parts[1::2]
+        line = "".join(parts[::2])
+    return _attached(line) if _MARKS in line else line
 
 
 def _attached(line: str) -> str:

@@ -7,12 +7,17 @@ begin behind the nearest such pair.
 Source: Collins 2002 for the averaged perceptron; nltk 3.10.4 for the features, which the names in its weights show.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+Place = tuple[Sequence[str], int]  # tokens, and which of them
+AHEAD = 2  # tokens after a word that its tag may depend on
 START = ("-START-", "-START2-")
 END = ("-END-", "-END2-")
+CACHE = 1 << 16  # words whose features are kept
 
 
 class Tagger:
@@ -29,77 +34,75 @@ class Tagger:
     ) -> None:
         self._known = known
         self._classes = sorted(classes, reverse=True)  # of equal scores the last in the alphabet wins: nltk's choice
-        column = {tag: at for at, tag in enumerate(self._classes)}
-        self._rows = {feature: row for row, feature in enumerate(weights)}
+        self._row = {feature: row for row, feature in enumerate(weights)}
         self._none = len(weights)  # a row of zeros, for features without weights
         self._weights = np.zeros((len(weights) + 1, len(classes)))
-        at = [(row, column[tag]) for row, scores in enumerate(weights.values()) for tag in scores]
-        values = [weight for scores in weights.values() for weight in scores.values()]
-        if at:
-            self._weights[tuple(zip(*at, strict=True))] = values
+        column = {tag: at for at, tag in enumerate(self._classes)}
+        for row, scores in enumerate(weights.values()):
+            self._weights[row, [column[tag] for tag in scores]] = [*scores.values()]
+        self._of_word = functools.lru_cache(CACHE)(self._word_features)
+        self._of_tags = functools.lru_cache(CACHE)(self._tag_features)
 
-    def tag(self, places: Sequence[tuple[Sequence[str], int]]) -> list[str]:
+    def tag(self, places: Sequence[Place]) -> list[str]:
         """The tag of one word in each of some token lists, given by its index: what nltk gives it in the whole list."""
         found = [""] * len(places)
-        # Which place, its tokens, the next index to tag, the last index, the two tags before.
-        going = [(which, tokens, *self._begin(tokens, at)) for which, (tokens, at) in enumerate(places)]
+        # Which place, its tokens, the next one to tag and the last, the two tags before.
+        going = [
+            (which, [*START, *tokens, *END], *self._begin(tokens, at), at + len(START))
+            for which, (tokens, at) in enumerate(places)
+        ]
         while going:
-            features: list[list[int]] = []
-            waiting = []
-            for which, tokens, i, before, before2 in going:
-                end = places[which][1]
+            waiting, features = [], []
+            for which, tokens, i, before, before2, end in going:
                 while i <= end and (tag := self._known.get(tokens[i])):
                     i, before, before2 = i + 1, tag, before
                 if i > end:
                     found[which] = before
                 else:
-                    features.append(self._features(tokens, i, before, before2))
-                    waiting.append((which, tokens, i, before))
+                    waiting.append((which, tokens, i, before, end))
+                    features += self._features(tokens[i - 2 : i + 3], before, before2)
             if not waiting:
                 break
             # Summed feature by feature: float sums depend on the order, and a tie must fall as it falls in nltk.
-            scores = self._weights[features].sum(axis=1)
-            going = []
-            for (which, tokens, i, before), best in zip(waiting, scores.argmax(axis=1).tolist(), strict=True):
-                going.append((which, tokens, i + 1, self._classes[best], before))
+            scores = self._weights.take(features, axis=0).reshape(len(waiting), -1, len(self._classes)).sum(axis=1)
+            going = [
+                (which, tokens, i + 1, self._classes[best], before, end)
+                for (which, tokens, i, before, end), best in zip(waiting, scores.argmax(axis=1).tolist(), strict=True)
+            ]
         return found
 
+    def is_settled_after(self, tokens: Sequence[str]) -> bool:
+        """Whether nothing before these tokens matters to the tag of what comes after them."""
+        return self._begin(tokens, len(tokens))[0] > len(START)
+
     def _begin(self, tokens: Sequence[str], at: int) -> tuple[int, str, str]:
-        """Where to begin so that what comes before does not matter, and the two tags before."""
+        """Where to begin so that what comes before does not matter, START included, and the two tags before."""
         known = self._known
         for i in range(at, 1, -1):
             if (before := known.get(tokens[i - 1])) and (before2 := known.get(tokens[i - 2])):
-                return i, before, before2
-        return 0, *START
+                return i + len(START), before, before2
+        return len(START), *START
 
-    def _features(self, tokens: Sequence[str], i: int, before: str, before2: str) -> list[int]:
-        """The rows of the weights that count for a word, in nltk's order."""
-        token = tokens[i]
-        word = _normal(token)
-        last = _normal(tokens[i - 1]) if i > 0 else START[1]
-        last2 = _normal(tokens[i - 2]) if i > 1 else START[i]
-        left = len(tokens) - i - 1
-        next1 = _normal(tokens[i + 1]) if left > 0 else END[0]
-        next2 = _normal(tokens[i + 2]) if left > 1 else END[1 - left]
-        row, none = self._rows.get, self._none
+    def _features(self, around: Sequence[str], before: str, before2: str) -> list[int]:
+        """The rows of the weights that count for the word in the middle of five, in nltk's order."""
+        last2, last, here, next1, next2 = map(self._of_word, around)
+        tag, tag2, tags = self._of_tags(before, before2)
+        tag_and_word = self._row.get(f"i-1 tag+i word {before} {here[0]}", self._none)
         return [
-            row("bias", none),
-            row(f"i suffix {token[-3:]}", none),
-            row(f"i pref1 {token[0]}", none),
-            row(f"i-1 tag {before}", none),
-            row(f"i-2 tag {before2}", none),
-            row(f"i tag+i-2 tag {before} {before2}", none),
-            row(f"i word {word}", none),
-            row(f"i-1 tag+i word {before} {word}", none),
-            row(f"i-1 word {last}", none),
-            row(f"i-1 suffix {last[-3:]}", none),
-            row(f"i-2 word {last2}", none),
-            row(f"i+1 word {next1}", none),
-            row(f"i+1 suffix {next1[-3:]}", none),
-            row(f"i+2 word {next2}", none),
-        ]
+            self._row.get("bias", self._none), here[1], here[2], tag, tag2, tags, here[3], tag_and_word,
+            last[4], last[5], last2[6], next1[7], next1[8], next2[9],
+        ]  # fmt: skip
 
+    def _word_features(self, token: str) -> tuple[Any, ...]:
+        """A word as the features name it, and the rows of all features that it may stand in."""
+        word = "!HYPHEN" if "-" in token and token[0] != "-" else token  # g2p-en's have no digits and no capitals
+        features = (
+            f"i suffix {token[-3:]}", f"i pref1 {token[0]}", f"i word {word}", f"i-1 word {word}",
+            f"i-1 suffix {word[-3:]}", f"i-2 word {word}", f"i+1 word {word}", f"i+1 suffix {word[-3:]}",
+            f"i+2 word {word}",
+        )  # fmt: skip
+        return word, *(self._row.get(feature, self._none) for feature in features)
 
-def _normal(token: str) -> str:
-    """A token as the features name it. Those of g2p-en hold no digits and no capitals."""
-    return "!HYPHEN" if "-" in token and token[0] != "-" else token
+    def _tag_features(self, before: str, before2: str) -> tuple[int, ...]:
+        features = f"i-1 tag {before}", f"i-2 tag {before2}", f"i tag+i-2 tag {before} {before2}"
+        return tuple(self._row.get(feature, self._none) for feature in features)
