@@ -55,10 +55,10 @@ class Guesser:
 
     Args:
         weights: The arrays of checkpoint20.npz.
-        exact: Whether to say what g2p-en says: no more than 20 phones, and UW without stress where it has none.
+        most: The most phones a word may have, 20 in g2p-en; by default it depends on the word.
     """
 
-    def __init__(self, weights: Mapping[str, Any], exact: bool = False) -> None:
+    def __init__(self, weights: Mapping[str, Any], most: int | None = None) -> None:
         w = {name: np.asarray(weights[name], dtype=np.float32) for name in weights}
         # A step's input part depends on the symbol alone: embedding x weights, once for all symbols.
         self.enc_in: Floats = w["enc_emb"] @ w["enc_w_ih"].T + w["enc_b_ih"]  # (29, 3 x 256)
@@ -66,8 +66,8 @@ class Guesser:
         self.enc_hh, self.enc_b = np.ascontiguousarray(w["enc_w_hh"].T), w["enc_b_hh"]
         self.dec_hh, self.dec_b = np.ascontiguousarray(w["dec_w_hh"].T), w["dec_b_hh"]
         self.out, self.out_b = np.ascontiguousarray(w["fc_w"].T), w["fc_b"]
-        self.phones = [""] * 4 + [compact(name if exact or name != "UW" else "UW1") for name in PHONES]
-        self.cap = (lambda word: 20) if exact else cap
+        self.phones = [""] * 4 + [compact(name if name != "UW" else "UW1") for name in PHONES]
+        self.most = most
 
     def predict(self, words: Sequence[str]) -> list[str]:
         """A compact pronunciation for each word, the same as g2p-en's own up to its 20 phones."""
@@ -92,7 +92,7 @@ class Guesser:
 
         said: list[list[str]] = [[] for _ in words]
         rows = np.arange(len(words))  # the words still being said
-        caps = np.array([self.cap(word) for word in words])
+        caps = np.array([self.most or cap(word) for word in words])
         previous = np.full(len(words), START)
         for t in range(int(caps.max())):
             hidden = _gru(self.dec_in[previous], hidden, self.dec_hh, self.dec_b)
@@ -118,7 +118,7 @@ def _gru(inputs: Floats, hidden: Floats, weights: Floats, bias: Floats) -> Float
 
 
 @functools.cache
-def guesser(exact: bool = False) -> Guesser:
+def guesser(most: int | None = None) -> Guesser:
     """The guesser of this process; the weights are read when the first unknown word comes."""
     with np.load(installed_file("checkpoint20.npz")) as weights:
-        return Guesser(weights, exact)
+        return Guesser(weights, most)

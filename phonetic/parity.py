@@ -23,11 +23,11 @@ from phonetic.phones import compact, phone_names
 from phonetic.tweets import clean, tokens
 
 CACHE = 1 << 18  # chunks kept, and words; past that all are forgotten, so that memory stays flat
+MOST_PHONES = 20  # of a guessed word
 NEAR = 8  # chunks before a homograph, which nearly always hold all that its tag depends on
 TAGGER = "averaged_perceptron_tagger_eng"
 _ENTRY = re.compile(r"^(\S+) \d+ (.+)$", re.MULTILINE)
 _LETTER = re.compile("[a-z]")
-_BARE = re.compile("u(?![012])")  # the weights have UW without stress beside UW0, UW1 and UW2; no notation of ours has
 # What stands in a line until it is whole.
 _MARKS = "\0"  # begins an item that is marks or a dash, which belong to the word before or stand between two
 _HOMOGRAPH = "\1"  # is in the place of a chunk whose line decides how it is said
@@ -123,7 +123,7 @@ class Parity:
             elif _LETTER.search(word):
                 unknown.append(word)
         if unknown:
-            self._said.update(zip(unknown, guesser(exact=True).predict(unknown), strict=True))
+            self._said.update(zip(unknown, guesser(MOST_PHONES).predict(unknown), strict=True))
             self._guesses.update(unknown)
 
     def _written(self, found: Sequence[str], readings: Iterator[str] | None = None) -> str:
@@ -137,7 +137,7 @@ class Parity:
             elif not _LETTER.search(token):
                 items.append(_MARKS + token.replace(" ", "").replace("'", ""))
             elif token in self._guesses:
-                items.append((_BARE.sub("u1", self._said[token]) or _MARKS) + _GUESSED + token + _GUESSED)
+                items.append((self._said[token] or _MARKS) + _GUESSED + token + _GUESSED)
             else:
                 items.append(self._said[token])
         line = " ".join(items) or _MARKS

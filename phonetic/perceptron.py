@@ -38,8 +38,9 @@ class Tagger:
         self._none = len(weights)  # a row of zeros, for features without weights
         self._weights = np.zeros((len(weights) + 1, len(classes)))
         column = {tag: at for at, tag in enumerate(self._classes)}
-        for row, scores in enumerate(weights.values()):
-            self._weights[row, [column[tag] for tag in scores]] = [*scores.values()]
+        rows = np.repeat(np.arange(len(weights)), [len(scores) for scores in weights.values()])
+        columns = [column[tag] for scores in weights.values() for tag in scores]
+        self._weights[rows, columns] = [weight for scores in weights.values() for weight in scores.values()]
         self._of_word = functools.lru_cache(CACHE)(self._word_features)
         self._of_tags = functools.lru_cache(CACHE)(self._tag_features)
 
