@@ -119,7 +119,7 @@ class Parity:
             if word in self._said or word in self._homographs:
                 continue
             if (phones := self._lexicon.get(word)) is not None:
-                self._said[word] = compact(phones)
+                self._said[word] = compact(phones.upper())
             elif _LETTER.search(word):
                 unknown.append(word)
         if unknown:
@@ -191,10 +191,10 @@ class Parity:
 
     @functools.cached_property
     def _lexicon(self) -> dict[str, str]:
-        """Word to ARPAbet; of several pronunciations the first."""
+        """Word to ARPAbet, in lower case; of several pronunciations the first."""
         find_package("taggers", TAGGER)  # so that it is missed now, not at the first homograph
-        entries = _ENTRY.findall(read_text("corpora", "cmudict", "cmudict"))
-        return {word.lower(): phones for word, phones in reversed(entries)}
+        entries = _ENTRY.findall(read_text("corpora", "cmudict", "cmudict").lower())
+        return dict(reversed(entries))
 
     @functools.cached_property
     def _homographs(self) -> dict[str, tuple[str, str, str]]:

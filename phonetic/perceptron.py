@@ -9,6 +9,7 @@ Source: Collins 2002 for the averaged perceptron; nltk 3.10.4 for the features, 
 
 import functools
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,13 @@ class Tagger:
     ) -> None:
         self._known = known
         self._classes = sorted(classes, reverse=True)  # of equal scores the last in the alphabet wins: nltk's choice
-        self._row = {feature: row for row, feature in enumerate(weights)}
+        self._row = dict(zip(weights, range(len(weights)), strict=True))
         self._none = len(weights)  # a row of zeros, for features without weights
         self._weights = np.zeros((len(weights) + 1, len(classes)))
         column = {tag: at for at, tag in enumerate(self._classes)}
-        rows = np.repeat(np.arange(len(weights)), [len(scores) for scores in weights.values()])
-        columns = [column[tag] for scores in weights.values() for tag in scores]
-        self._weights[rows, columns] = [weight for scores in weights.values() for weight in scores.values()]
+        rows = np.repeat(np.arange(len(weights)), [*map(len, weights.values())])
+        columns = [*map(column.__getitem__, chain.from_iterable(weights.values()))]
+        self._weights[rows, columns] = [*chain.from_iterable(scores.values() for scores in weights.values())]
         self._of_word = functools.lru_cache(CACHE)(self._word_features)
         self._of_tags = functools.lru_cache(CACHE)(self._tag_features)
 

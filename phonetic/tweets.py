@@ -16,6 +16,7 @@ KEPT = "abcdefghijklmnopqrstuvwxyz '.,?!-"
 _DELETED = re.compile(f"[^{KEPT}]")
 _ASCII = {code: kept if (kept := chr(code).lower()) in KEPT else None for code in range(128)}
 
+_DIGIT = re.compile("[0-9]")
 _COMMAS = re.compile("[0-9][0-9,]+[0-9]")
 _POUNDS = re.compile("£([0-9,]*[0-9])")
 _DOLLARS = re.compile(r"\$([0-9.,]*[0-9])")
@@ -33,7 +34,9 @@ _TOKEN = re.compile(
 
 def clean(text: str) -> str:
     """The text in lower-case letters, spaces and `' . , ? ! -`."""
-    if any(digit in text for digit in "0123456789"):
+    if text.isascii() and text.isalpha():
+        return text.lower()
+    if _DIGIT.search(text):
         text = _spell_numbers(text)
     text = text.translate(_ASCII) if text.isascii() else _DELETED.sub("", unicodedata.normalize("NFD", text).lower())
     return text.replace("i.e.", "that is").replace("e.g.", "for example") if "." in text else text
@@ -43,6 +46,8 @@ def tokens(cleaned: str) -> list[str]:
     """The words and marks of a cleaned text."""
     if cleaned.isalpha():
         return [cleaned]
+    if cleaned[:-1].isalpha() and cleaned[-1] != " ":
+        return [cleaned[:-1], cleaned[-1]]
     return _TOKEN.findall(_RUN.sub(r"\1\1\1", cleaned))
 
 

@@ -1,7 +1,7 @@
 """What the notations made of phones have in common: their options, and each word rewritten once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from phonetic import unspeakable as policies
 from phonetic import variants
@@ -9,8 +9,10 @@ from phonetic.errors import PhoneticError
 from phonetic.format import Checker, Problem, parts_of
 from phonetic.own_words import compact_words
 from phonetic.phones import without_stress
-from phonetic.reader import Reader, Tally
 from phonetic.syllables import syllables
+
+if TYPE_CHECKING:
+    from phonetic.reader import Tally
 
 CACHE = 1 << 18  # written words kept
 
@@ -18,7 +20,7 @@ CACHE = 1 << 18  # written words kept
 class Reads(Protocol):
     """An engine: English to phones."""
 
-    def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
+    def read(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         ...
 
@@ -77,7 +79,7 @@ class Written:
         self._checker: Checker | None = None
         self._written: dict[str, str] = {}  # compact word -> as this notation writes it
 
-    def convert(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
+    def convert(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
         """Each text as phones on one line.
 
         Args:
@@ -101,6 +103,8 @@ class Written:
 
     def reader(self, unspeakable: str, own: Mapping[str, str]) -> Reads:
         """What turns text into compact phones."""
+        from phonetic.reader import Reader  # slow to import: numpy
+
         return Reader(unspeakable, own)
 
     def own_options(self) -> Mapping[str, Any]:
