@@ -9,7 +9,6 @@ Source: Collins 2002 for the averaged perceptron; nltk 3.10.4 for the features, 
 
 import functools
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,13 +34,12 @@ class Tagger:
     ) -> None:
         self._known = known
         self._classes = sorted(classes, reverse=True)  # of equal scores the last in the alphabet wins: nltk's choice
-        self._row = dict(zip(weights, range(len(weights)), strict=True))
-        self._none = len(weights)  # a row of zeros, for features without weights
+        self._column = {tag: at for at, tag in enumerate(self._classes)}
+        self._scores = weights
+        # A row for each feature that was met, in its order; the first is of zeros, for features without weights. The
+        # rest of the memory is not touched, so that a short text need not wait for all of them.
+        self._rows = {"": 0}
         self._weights = np.zeros((len(weights) + 1, len(classes)))
-        column = {tag: at for at, tag in enumerate(self._classes)}
-        rows = np.repeat(np.arange(len(weights)), [*map(len, weights.values())])
-        columns = [*map(column.__getitem__, chain.from_iterable(weights.values()))]
-        self._weights[rows, columns] = [*chain.from_iterable(scores.values() for scores in weights.values())]
         self._of_word = functools.lru_cache(CACHE)(self._word_features)
         self._of_tags = functools.lru_cache(CACHE)(self._tag_features)
 
@@ -89,9 +87,9 @@ class Tagger:
         """The rows of the weights that count for the word in the middle of five, in nltk's order."""
         last2, last, here, next1, next2 = map(self._of_word, around)
         tag, tag2, tags = self._of_tags(before, before2)
-        tag_and_word = self._row.get(f"i-1 tag+i word {before} {here[0]}", self._none)
+        tag_and_word = self._row(f"i-1 tag+i word {before} {here[0]}")
         return [
-            self._row.get("bias", self._none), here[1], here[2], tag, tag2, tags, here[3], tag_and_word,
+            self._row("bias"), here[1], here[2], tag, tag2, tags, here[3], tag_and_word,
             last[4], last[5], last2[6], next1[7], next1[8], next2[9],
         ]  # fmt: skip
 
@@ -103,8 +101,19 @@ class Tagger:
             f"i-1 suffix {word[-3:]}", f"i-2 word {word}", f"i+1 word {word}", f"i+1 suffix {word[-3:]}",
             f"i+2 word {word}",
         )  # fmt: skip
-        return word, *(self._row.get(feature, self._none) for feature in features)
+        return word, *map(self._row, features)
 
     def _tag_features(self, before: str, before2: str) -> tuple[int, ...]:
         features = f"i-1 tag {before}", f"i-2 tag {before2}", f"i tag+i-2 tag {before} {before2}"
-        return tuple(self._row.get(feature, self._none) for feature in features)
+        return tuple(map(self._row, features))
+
+    def _row(self, feature: str) -> int:
+        """Where the weights of a feature are."""
+        row = self._rows.get(feature)
+        if row is not None:
+            return row
+        if (scores := self._scores.get(feature)) is None:
+            return 0
+        row = self._rows[feature] = len(self._rows)
+        self._weights[row, [self._column[tag] for tag in scores]] = [*scores.values()]
+        return row
