@@ -9,6 +9,7 @@ are marks before the first word of a line and dashes that part no two words.
 """
 
 import functools
+import itertools
 import json
 import re
 from collections import Counter
@@ -56,8 +57,10 @@ class Parity:
         Raises:
             PhoneticError: g2p-en is not installed, or nltk's data is not there.
         """
-        if any("\n" in text for text in texts):
-            return [" ".join(filter(None, self.read(text.split("\n"), tally))) for text in texts]
+        if "\n" in "".join(texts):
+            split = [text.split("\n") for text in texts]
+            lines = iter(self.read([*itertools.chain.from_iterable(split)], tally))
+            return [" ".join(filter(None, itertools.islice(lines, len(those)))) for those in split]
         if len(self._chunks) > CACHE:
             self._chunks.clear()
         look_up = self._chunks.__getitem__
