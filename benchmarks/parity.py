@@ -9,8 +9,6 @@ Needs what benchmarks/prepare.py needs.
 Example: python benchmarks/parity.py --quick
 """
 
-import argparse
-import os
 import random
 import resource
 import subprocess
@@ -22,7 +20,7 @@ from multiprocessing.pool import Pool
 from statistics import median
 
 from benchmarks.machine import describe
-from benchmarks.prepare import DATA, ROOT, SPAWN, size_bytes, size_mb, theirs
+from benchmarks.prepare import DATA, ROOT, SPAWN, read_rounds, size_bytes, size_mb, theirs
 from pipeline.blocks import BLOCK_BYTES, gather
 from train.notation import load_notation
 
@@ -93,17 +91,11 @@ def contest(lines: Sequence[str], turn: int, peer: Pool) -> Iterator[tuple[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="two rounds instead of seven")
-    place = os.environ.get("NLTK_DATA") or str(DATA / "nltk_data")
-    parser.add_argument("--nltk-data", metavar="DIR", default=place, help="where g2p-en's data lies (%(default)s)")
-    options = parser.parse_args()
+    n_rounds = read_rounds(__doc__)
     if not DATA.is_dir():
         sys.exit("this benchmark needs shared/data beside the repository")
-    os.environ.update(OPENBLAS_NUM_THREADS="1", NLTK_DATA=options.nltk_data)  # for the processes started from here on
     files = sorted([*DATA.glob("text/*.txt"), *DATA.glob("typed/*/*.txt")])
     lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
-    n_rounds = 2 if options.quick else 7
     seen: dict[str, list[tuple[float, ...]]] = {}
     with SPAWN.Pool(1) as peer:
         peer.apply(theirs, ([],))
