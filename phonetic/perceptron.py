@@ -40,6 +40,7 @@ class Tagger:
         # rest of the memory is not touched, so that a short text need not wait for all of them.
         self._rows = {"": 0}
         self._weights = np.zeros((len(weights) + 1, len(classes)))
+        self._bias = self._row("bias")
         self._of_word = functools.lru_cache(CACHE)(self._word_features)
         self._of_tags = functools.lru_cache(CACHE)(self._tag_features)
 
@@ -89,7 +90,7 @@ class Tagger:
         tag, tag2, tags = self._of_tags(before, before2)
         tag_and_word = self._row(f"i-1 tag+i word {before} {here[0]}")
         return [
-            self._row("bias"), here[1], here[2], tag, tag2, tags, here[3], tag_and_word,
+            self._bias, here[1], here[2], tag, tag2, tags, here[3], tag_and_word,
             last[4], last[5], last2[6], next1[7], next1[8], next2[9],
         ]  # fmt: skip
 
