@@ -1,7 +1,7 @@
 """What the notations made of phones have in common: their options, and each word rewritten once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from phonetic import unspeakable as policies
 from phonetic import variants
@@ -9,10 +9,20 @@ from phonetic.errors import PhoneticError
 from phonetic.format import Checker, Problem, parts_of
 from phonetic.own_words import compact_words
 from phonetic.phones import without_stress
-from phonetic.reader import Reader, Tally
 from phonetic.syllables import syllables
 
+if TYPE_CHECKING:
+    from phonetic.reader import Tally
+
 CACHE = 1 << 18  # written words kept
+
+
+class Reads(Protocol):
+    """An engine: English to phones."""
+
+    def read(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
+        """Each text as compact phones with stress; see format.py for how words and marks stand."""
+        ...
 
 
 class Written:
@@ -65,11 +75,11 @@ class Written:
             "stress": stress,
             **{name: value for name, value in unusual.items() if value},
         }
-        self._reader = Reader(unspeakable, compact_words(lexicon or {}))
+        self._reader = self.reader(unspeakable, compact_words(lexicon or {}))
         self._checker: Checker | None = None
         self._written: dict[str, str] = {}  # compact word -> as this notation writes it
 
-    def convert(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
+    def convert(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
         """Each text as phones on one line.
 
         Args:
@@ -90,6 +100,12 @@ class Written:
     def spell(self, sample: str) -> str | None:
         """None: phones are not turned back into spelling yet."""
         return None
+
+    def reader(self, unspeakable: str, own: Mapping[str, str]) -> Reads:
+        """What turns text into compact phones."""
+        from phonetic.reader import Reader  # slow to import: numpy
+
+        return Reader(unspeakable, own)
 
     def own_options(self) -> Mapping[str, Any]:
         """The options that this notation alone has."""
