@@ -5,11 +5,13 @@ from typing import Any
 
 from phonetic import unspeakable as policies
 from phonetic import variants
+from phonetic.counts import WORDS
 from phonetic.errors import PhoneticError
 from phonetic.format import Checker, Problem, parts_of
 from phonetic.own_words import compact_words
 from phonetic.phones import without_stress
-from phonetic.reader import Reader, Tally
+from phonetic.reader import Tally
+from phonetic.scribe import Scribe
 from phonetic.syllables import syllables
 
 CACHE = 1 << 18  # written words kept
@@ -65,7 +67,7 @@ class Written:
             "stress": stress,
             **{name: value for name, value in unusual.items() if value},
         }
-        self._reader = Reader(unspeakable, compact_words(lexicon or {}))
+        self._reader = Scribe(unspeakable, compact_words(lexicon or {}))
         self._checker: Checker | None = None
         self._written: dict[str, str] = {}  # compact word -> as this notation writes it
 
@@ -74,12 +76,16 @@ class Written:
 
         Args:
             texts: Any strings; what cannot be said goes by the policy, usually a gap between words.
-            tally: Counts, if given, `oov` words that were guessed and what was `dropped`, by reason.
+            tally: Counts, if given, `oov` words that were guessed and what was `dropped`, by reason; and where it has
+                a place for `words` and `pairs`, how words are spelled: see counts.py.
 
         Raises:
             PhoneticError: something cannot be said, and the policy is `error`.
         """
-        return [self.write(line) for line in self._reader.read(texts, tally)]
+        lines = self._reader.read(texts, tally)
+        if tally is not None and WORDS in tally:
+            self._reader.count(texts, lines, tally)
+        return [self.write(line) for line in lines]
 
     def problems(self, sample: str) -> list[Problem]:
         """Where and why a sample is not what `convert` could have written; empty when it could."""
