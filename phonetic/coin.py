@@ -23,6 +23,7 @@ TRIED = 60  # changes of a word in a round
 SHORTEST = 2  # phones of a word among others in one
 _STRESS = 0.4  # of a wrong phone, if only its stress is wrong
 _NAMES = sorted((without_stress(said), letter) for letter, said in LETTERS.items())
+_ENDINGS: tuple[tuple[str, str], ...]
 _ENDINGS = (("z", "s"), ("s", "s"), ("I0z", "es"), ("I0z", "s"), ("A0z", "es"), ("z", "'s"), ("s", "'s"), ("I0z", "'s"))
 _ENDINGS += (("I0d", "ed"), ("A0d", "ed"), ("d", "ed"), ("t", "ed"), ("I0G", "ing"), ("I0Gz", "ings"), ("li0", "ly"))
 _ENDINGS += (("R0", "er"), ("R0z", "ers"), ("A0st", "est"), ("nA0s", "ness"), ("lA0s", "less"), ("A0bA0l", "able"))
@@ -53,9 +54,9 @@ def coin(
             if right:
                 found[phones] = min(right).letters, True
             else:
-                pools[phones].update(
-                    (one.letters, (distance(heard[one.letters], phones), one, heard[one.letters])) for one in row
-                )
+                for one in row:
+                    read = heard[one.letters]
+                    pools[phones][one.letters] = distance(read, phones), one, read
 
     def missing() -> list[str]:
         return [phones for phones in wanted if phones not in found]

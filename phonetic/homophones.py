@@ -82,6 +82,7 @@ class Model:
             after: The word after it, or "".
         """
         chance = self.chance
+        paths: list[tuple[float, tuple[str, ...]]]
         paths = [(chance(before, word) * sound, (word,)) for word, sound in rows[0]]
         for row in rows[1:]:
             paths = [

@@ -1,7 +1,7 @@
 """From phones to letters: the spellings that a pronunciation might have, the likeliest first.
 
-A spelling is made of units, a phone or two with the letters for them, each by the three before it: phonetic/data/letters.zz,
-which scripts/build_letters.py learns from the lexicon.
+A spelling is made of units, a phone or two with the letters for them, each by the three before it. They are in
+phonetic/data/letters.zz, which scripts/build_letters.py learns from the lexicon.
 
 Source: Bisani and Ney 2008, "Joint-sequence models for grapheme-to-phoneme conversion", turned round.
 """
@@ -22,6 +22,7 @@ UNHEARD = 16.0  # the cost of a unit that is in no table
 BEAM = 24  # spellings of a beginning that are followed
 _PHONE = re.compile("[A-Za-z@][012]?")
 Units = tuple[int, ...]
+Order = tuple[dict[Units, dict[int, float]], dict[Units, float]]  # see Letters
 
 
 class Spelling(NamedTuple):
@@ -43,7 +44,7 @@ class Letters:
     def __init__(
         self,
         units: Sequence[tuple[str, str]],
-        orders: Sequence[tuple[dict[Units, dict[int, float]], dict[Units, float]]],
+        orders: Sequence[Order],
     ) -> None:
         self.units = units
         self.choices: dict[str, list[int]] = {}
@@ -110,7 +111,7 @@ class Letters:
         return [(self.cost(history, unit), unit, self.units[unit][1]) for unit in self.choices[piece]]
 
     def others(self, spelling: Spelling, first: int, last: int) -> list[Spelling]:
-        """The spellings that differ in the letters of one unit, which has or is beside a phone from `first` to `last`."""
+        """The spellings that differ in the letters of one unit, at or beside the phones from `first` to `last`."""
         reach = self.reach
         row = (*(BEGIN,) * reach, *spelling.units, END)
         written = [self.units[unit][1] for unit in spelling.units]
@@ -154,7 +155,7 @@ class Letters:
             parts.append(blob[at : at + length])
             at += length
         units = [tuple(line.split(" ")) for line in parts[0].decode().split("\n")]
-        orders = []
+        orders: list[Order] = []
         at = 1
         while at < len(parts):
             width = len(orders) + 1

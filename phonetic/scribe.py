@@ -1,4 +1,4 @@
-"""A reader that can tell how what it said is spelled: each word of a line beside its pronunciation, and their counts."""
+"""A reader that can tell how what it said is spelled: each word beside its pronunciation, and their counts."""
 
 import re
 from collections.abc import Mapping, Sequence

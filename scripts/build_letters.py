@@ -7,14 +7,16 @@ Source: Bisani and Ney 2008, "Joint-sequence models for grapheme-to-phoneme conv
 Essen and Kneser 1994.
 """
 
+import functools
 import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import click
 
-from phonetic.letters import BEGIN, END, Letters, Units, phones_of
+from phonetic.letters import BEGIN, END, Letters, Order, Units, phones_of
 from phonetic.lexicon import DATA, lexicon
 from scripts.lexicon_pairs import is_held_out
 
@@ -33,7 +35,7 @@ Arc = tuple[int, int, int, int, Unit]  # from phone and letter, to phone and let
 
 
 def entries(held_out: bool) -> list[Entry]:
-    """The words of letters alone, with each of their pronunciations; with `held_out` without those kept to measure on."""
+    """The words of letters alone, with each pronunciation; with `held_out` without those kept to measure on."""
     return [
         (word, phones_of(said))
         for word, entry in lexicon().items()
@@ -76,6 +78,10 @@ def shape(unit: Unit) -> float:
     return SHAPES[len(phones_of(unit[0])), len(unit[1])]
 
 
+def _weight(weights: Mapping[Unit, float] | None, unit: Unit) -> float:
+    return shape(unit) if weights is None else weights.get(unit, 0.0)
+
+
 def best(word: str, phones: Sequence[str], costs: Mapping[Unit, float]) -> list[Unit]:
     """The likeliest alignment of a word; empty if it has none."""
     reached: dict[tuple[int, int], tuple[float, tuple[int, int], Unit]] = {(0, 0): (0.0, (0, 0), ("", ""))}
@@ -99,7 +105,7 @@ def align(words: Sequence[Entry]) -> list[list[Unit]]:
     sample = random.Random(0).sample(words, min(SAMPLE, len(words)))
     weights: dict[Unit, float] = {}
     for turn in range(ROUNDS):
-        expected = expect(sample, shape if not turn else lambda unit: weights.get(unit, 0.0))
+        expected = expect(sample, functools.partial(_weight, weights if turn else None))
         total = sum(expected.values())
         weights = {unit: n / total * shape(unit) for unit, n in expected.items() if n > 0.02}
     rows = []
@@ -121,7 +127,7 @@ def learn(rows: Sequence[Sequence[Unit]]) -> Letters:
         for at in range(ORDER - 1, len(line)):
             for length in range(ORDER):
                 counts[length][line[at - length : at]][line[at]] += 1
-    orders: list[tuple[dict[Units, dict[int, float]], dict[Units, float]]] = []
+    orders: list[Order] = []
     model = Letters(units, orders)
     for length in range(ORDER):
         table: dict[Units, dict[int, float]] = {}
@@ -143,15 +149,13 @@ def learn(rows: Sequence[Sequence[Unit]]) -> Letters:
 
 @click.command()
 @click.option("--held-out", is_flag=True, help="Learn without the words of scripts/lexicon_pairs.py to measure on.")
-@click.option("--out", default=str(OUTPUT), show_default=True, help="Where to write.")
-def main(held_out: bool, out: str) -> None:
+@click.option("--out", default=OUTPUT, show_default=True, type=click.Path(path_type=Path), help="Where to write.")
+def main(held_out: bool, out: Path) -> None:
     """Learn the model and write it."""
-    from pathlib import Path
-
     words = entries(held_out)
     rows = align(words)
     data = learn(rows).dump()
-    Path(out).write_bytes(data)
+    out.write_bytes(data)
     print(f"{len(words):,} pronunciations, {len(rows):,} aligned, {len(data):,} bytes in {out}")
 
 
