@@ -114,7 +114,8 @@ def from_words(phones: str, find: Find) -> list[Spelling]:
     for cut in cuts:
         for second in find(phones[cut:].replace("2", "1")):
             made += [first + second for first in find(phones[:cut])]
-    return [Spelling(-1.0, word, ()) for word in dict.fromkeys(made)]
+    # A plural is commoner than a possessive.
+    return [Spelling(-0.5 if "'" in word else -1.0, word, ()) for word in dict.fromkeys(made)]
 
 
 def difference(one: str, other: str) -> tuple[int, int]:

@@ -155,7 +155,11 @@ def _item(spelling: str, said: str) -> Item:
     if not spelling or not phones or phones[0] == "{":
         return Item(DASH if spelling == DASH else "", place_after("", closing), '"' in opening, "", "", "")
     ending = f"\t{phones}"
-    first = FIRST + low + ending if spelling.istitle() or spelling == "I" else AFTER_SMALL + spelling + ending
+    first = (
+        FIRST + low + ending
+        if spelling[0].isupper() and spelling == spelling.capitalize()
+        else AFTER_SMALL + spelling + ending
+    )
     return Item(
         low,
         place_after(spelling, closing),

@@ -1,7 +1,7 @@
 """What the notations made of phones have in common: their options, and each word rewritten once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phonetic import unspeakable as policies
 from phonetic import variants
@@ -13,6 +13,9 @@ from phonetic.phones import without_stress
 from phonetic.reader import Tally
 from phonetic.scribe import Scribe
 from phonetic.syllables import syllables
+
+if TYPE_CHECKING:
+    from phonetic.spell import Speller
 
 CACHE = 1 << 18  # written words kept
 
@@ -34,6 +37,7 @@ class Written:
     name = ""
     version = ""
     gap = " "  # between two words
+    form = ""  # as forms.py calls it
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class Written:
         }
         self._reader = Scribe(unspeakable, compact_words(lexicon or {}))
         self._checker: Checker | None = None
+        self._speller: Speller | None = None
         self._written: dict[str, str] = {}  # compact word -> as this notation writes it
 
     def convert(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
@@ -94,8 +99,15 @@ class Written:
         return self._checker.problems(sample)
 
     def spell(self, sample: str) -> str | None:
-        """None: phones are not turned back into spelling yet."""
-        return None
+        """The sample in English, as the texts that are built in are spelled; a corpus of one's own knows more."""
+        if self._speller is None:
+            from phonetic.spell import Speller  # slow to import, and it stands on what is here
+
+            own = self.options.get("lexicon", {})
+            self._speller = Speller(stress=self.stress, variant=self.variant, lexicon=own)
+        from phonetic.forms import read_phones
+
+        return self._speller.spell([read_phones(sample, self.form)[0].line])[0]
 
     def own_options(self) -> Mapping[str, Any]:
         """The options that this notation alone has."""
