@@ -4,8 +4,8 @@ import functools
 import re
 
 from phonetic.format import parts_of
-from phonetic.lexicon import lexicon
-from phonetic.phones import CONSONANTS, VOWELS, has_vowel, without_stress
+from phonetic.lexicon import lexicon, look_up
+from phonetic.phones import CONSONANTS, VOWELS, has_vowel, without_stress, words
 
 # Source: espeak-ng 1.52, docs/phonemes.md, and phsource/ph_english_us for the vowels.
 _VOWELS = {
@@ -49,20 +49,32 @@ _MNEMONICS = {
 }
 _PHONE = re.compile("[A-Za-z@][012]?")
 _APART = "|"  # between two phones, which might else be read as one: t S in nutshell
-_DASH = " – "
+WEAK = words(
+    "a an the of to in on at by for from with as and or but nor if than that i you he she it we they me him her us "
+    "them my your his its our their is am are was were be been has have had do does did can could will would shall "
+    "should may might must not there some"
+)
+_DASH = " –"
 _PAUSES = frozenset(".,;:?!")
 
 
 def mnemonics(line: str) -> str:
-    """A line of compact phones as text for espeak-ng; what has no phones is left out."""
+    """A line of compact phones as text for espeak-ng; what has no phones is left out.
+
+    Among others, short words of grammar lose their stress, as in speech.
+    """
     said: list[str] = []
-    for word in line.split(" "):
+    row = line.split(" ")
+    for word in row:
         _, phones, closing = parts_of(word)
         if word == "-":
             said.append(_DASH)
         elif phones and phones[0] != "{":
             marks = "".join(mark for mark in closing if mark in _PAUSES)
-            said.append(f" [[{word_mnemonics(phones)}]]{marks}")
+            spoken = word_mnemonics(phones)
+            if len(row) > 1 and phones in _weak():
+                spoken = spoken.replace(_STRESS["1"], "")
+            said.append(f" [[{spoken}]]{marks}")
     return "".join(said).strip().replace("]] [[", " ")
 
 
@@ -72,6 +84,12 @@ def word_mnemonics(phones: str) -> str:
     if has_vowel(phones) and not any(digit in phones for digit in _STRESS):
         phones = _stressed().get(phones) or _with_stress(phones)
     return _APART.join(_MNEMONICS[phone] for phone in _PHONE.findall(phones))
+
+
+@functools.cache
+def _weak() -> frozenset[str]:
+    """How the short words of grammar are said when they stand alone."""
+    return frozenset(said for word in WEAK if (said := look_up(word)))
 
 
 def _with_stress(phones: str) -> str:

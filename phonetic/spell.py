@@ -7,6 +7,7 @@ from phonetic import variants
 from phonetic.coin import coin
 from phonetic.counts import BEGINNING, Counts, common
 from phonetic.format import parts_of
+from phonetic.homographs import Homographs
 from phonetic.homophones import BEGINS, CAPITAL, SMALL, Choices, Model
 from phonetic.lexicon import PREFERRED, lexicon
 from phonetic.own_words import compact_words
@@ -15,7 +16,9 @@ from phonetic.reader import Reader
 from phonetic.scribe import DASH
 
 COMMON = 0.5  # what a word of the texts that are built in counts beside one of the user's
-FIRST, OTHER = 0.05, 0.01  # what a pronunciation of the lexicon counts that no text has: a word's first, another
+# What a pronunciation of the lexicon counts that no text has: a word's first, another one that the engine may choose,
+# one that it never says.
+FIRST, READING, OTHER = 0.05, 0.02, 0.0001
 APOSTROPHE = 0.3  # of that, if there is one in the word: plurals are commoner than possessives
 RARE = 1 / 100  # a spelling that is as rare beside another one of the same sound is left out of account
 MEMORY = 1 << 18  # answers kept
@@ -104,11 +107,17 @@ class Speller:
 
         for (low, phones), number in self._model.rows.items():
             add(phones, low, number)
+        homographs = Homographs()
         for word, entry in lexicon().items():
+            if "." in word:
+                continue  # what ends in a stop is read with what follows
             number = FIRST * APOSTROPHE if "'" in word else FIRST
             for phones in entry.split(" "):
                 add(phones, word, number)
                 number = OTHER
+            if word in homographs:
+                for phones in homographs.readings(word):
+                    add(phones, word, READING)
         for words, number in ((PREFERRED, FIRST), (own, 1.0)):
             for word, phones in words.items():
                 add(phones, word, number)
