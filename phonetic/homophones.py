@@ -33,11 +33,16 @@ class Model:
         self.rows: dict[tuple[str, str], float] = {}
         self.words: dict[str, float] = {}
         self._followers: dict[str, Followers] = {}
+        self._spare: dict[str, tuple[float, float]] = {}  # how many stand after a word, and what is left for all others
         self._casings: dict[str, dict[str, list[float]]] = {}
         self._written: dict[tuple[str, int], str] = {}
         for one, weight in counts:
             self._add_words(one, weight)
             self._add_pairs(one, weight)
+        for before, after in self._followers.items():
+            number = max(after.pop(""), self.words.get(before, 0.0))  # rare pairs may have been forgotten
+            spare = number - sum([n - DISCOUNT for n in after.values() if n > DISCOUNT])
+            self._spare[before] = number, spare + UNSEEN
         self._total = sum(self.words.values()) + 1.0
 
     def _add_words(self, counts: Counts, weight: float) -> None:
@@ -68,10 +73,9 @@ class Model:
         after = self._followers.get(before)
         if after is None:
             return alone
-        number = after[""]
-        spare = (DISCOUNT * min(number, len(after) - 1) + UNSEEN) * alone
-        pair = after.get(word)
-        return spare / number if pair is None else (max(pair - DISCOUNT, 0.0) + spare) / number
+        number, spare = self._spare[before]
+        pair = after.get(word, 0.0)
+        return (pair - DISCOUNT + spare * alone) / number if pair > DISCOUNT else spare * alone / number
 
     def likeliest(self, before: str, rows: Sequence[Choices], after: str) -> tuple[str, ...]:
         """The likeliest words for a piece of a line.

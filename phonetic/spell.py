@@ -132,7 +132,7 @@ class Speller:
         }
         if new:
             self._coined.update(
-                (phones, found[0]) for phones, found in coin(sorted(new), self._read, self._words).items()
+                (phones, found[0]) for phones, found in coin(sorted(new), self._read, self.words).items()
             )
         for word, (opening, phones, closing) in parts.items():
             choices = self._choices(phones)
@@ -152,7 +152,7 @@ class Speller:
     def _read(self, words: Sequence[str]) -> list[str]:
         return [self._key(said) for said in self._reader.read(words)]
 
-    def _words(self, phones: str) -> list[str]:
+    def words(self, phones: str) -> list[str]:
         """The commonest spelling of a word, if it has one."""
         row = self._spellings.get(phones, {})
         return [max(row, key=lambda low: (row[low], low))] if row else []

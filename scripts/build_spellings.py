@@ -15,6 +15,7 @@ from phonetic.scribe import Scribe
 
 OUTPUT = DATA / "spellings.zz"
 LEAST_PAIR = 2  # times that a pair was seen
+LAST_YEAR = 2030  # numbers up to here are counted too, as few texts have all of them
 CLEAR = 20  # so many times rarer, a spelling does not make another one of the same sound unclear
 
 
@@ -25,6 +26,8 @@ def count(paths: list[Path]) -> Counts:
     for path in paths:
         texts = path.read_text(encoding="utf-8").splitlines()
         scribe.count(texts, scribe.read(texts), tally)
+    numbers = list(map(str, range(1, LAST_YEAR))) * LEAST_PAIR
+    scribe.count(numbers, scribe.read(numbers), tally)
     return Counts(tally[WORDS], tally[PAIRS])
 
 

@@ -1,6 +1,8 @@
 """What `phon prepare` counts for `phon spell`: the same bytes however it was done, small, and of use."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,8 +57,8 @@ def test_workers_and_kills_change_no_byte(tmp_path: Path, small_parts: None, mon
     class Killed(BaseException):
         pass
 
-    def stumble(*arguments: object, **named: object) -> object:
-        for at, pair in enumerate(map_ordered(*arguments, **named)):  # type: ignore[arg-type]
+    def stumble(*arguments: Any, **named: Any) -> Iterator[Any]:
+        for at, pair in enumerate(map_ordered(*arguments, **named)):
             if at == 2 + 3 * killed:
                 raise Killed
             yield pair

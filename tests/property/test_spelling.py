@@ -65,7 +65,7 @@ def test_words_are_never_glued_or_parted_and_marks_stay(text: str) -> None:
 def test_all_forms_are_the_same_phones(text: str) -> None:
     (line,) = ENGLISH.convert([text])
     for notation in FORMS:
-        phones, problems = read_phones(*notation.convert([text]), notation.form)
+        phones, problems = read_phones(notation.convert([text])[0], notation.form)
         assert problems == []
         # IPA shows that it bears stress only where something is stressed.
         assert phones.line == (line if phones.stress else without_stress(line))
