@@ -42,7 +42,7 @@ def test_homophones_are_told_apart_by_their_neighbours(text: str) -> None:
 
 
 def test_numbers_come_back_as_words() -> None:
-    assert back("In 1942 we had 2.") == "In nineteen forty two we had two."
+    assert back("In 1942 they had 62 ships.") == "In nineteen forty two they had sixty two ships."
 
 
 def test_names_are_written_as_the_corpus_writes_them() -> None:
