@@ -1,5 +1,6 @@
 """A reader that can tell how what it said is spelled: each word beside its pronunciation, and their counts."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -16,13 +17,9 @@ DASH = "-"
 class Place(NamedTuple):
     """What a word is for the one after it."""
 
-    ends: bool = True  # a sentence ends with it
-    pauses: bool = False  # a comma or colon stands after it: a quotation may begin
-    is_capital: bool = False
-
-    def begins(self, is_quoted: bool) -> bool:
-        """Whether a word that follows begins a sentence."""
-        return self.ends or (self.pauses and is_quoted)
+    ends: bool  # a sentence ends with it
+    pauses: bool  # a comma or colon stands after it: a quotation may begin
+    is_capital: bool
 
 
 class Item(NamedTuple):
@@ -72,17 +69,20 @@ class Scribe(Reader):
         words: list[str] = []
         pairs: list[str] = []
         for text, line in zip(texts, lines, strict=True):
-            before, place = BEGINNING, Place()
-            for told in self.spelled(text, line):
-                item = items.get(told) or items.setdefault(told, _item(*told))
-                low, following, is_quoted, first, after_small, after_capital = item
-                if place.ends or (is_quoted and place.pauses):
+            before, ends, pauses, is_capital = BEGINNING, True, False, False
+            told = self.spelled(text, line)
+            try:
+                row = list(map(items.__getitem__, told))
+            except KeyError:
+                row = [items.get(pair) or items.setdefault(pair, _item(*pair)) for pair in told]
+            for low, (now_ends, now_pauses, now_capital), is_quoted, first, after_small, after_capital in row:
+                if ends or (is_quoted and pauses):
                     before = BEGINNING
                     words.append(first)
                 else:
-                    words.append(after_capital if place.is_capital else after_small)
+                    words.append(after_capital if is_capital else after_small)
                 pairs.append(f"{before} {low}")
-                before, place = low, following
+                before, ends, pauses, is_capital = low, now_ends, now_pauses, now_capital
         tally[WORDS].update(words)
         tally[PAIRS].update(pairs)
         del tally[WORDS][""]
@@ -93,7 +93,10 @@ class Scribe(Reader):
         known = self._spellings
         if len(known) > CACHE:
             known.clear()
-        words: list[str] = []
+        try:
+            return list(itertools.chain.from_iterable(map(known.__getitem__, chunks)))
+        except KeyError:
+            words: list[str] = []
         at = 0
         for i, chunk in enumerate(chunks):
             if i < at:

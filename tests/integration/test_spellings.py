@@ -49,7 +49,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_and_kills_change_no_byte(tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = write(tmp_path / "corpus", 60)
     one = run(corpus, tmp_path / "one")
-    assert len(list(one.glob("*.words"))) >= 5
+    assert len(list(one.glob("*.words"))) >= 4
     two = run(corpus, tmp_path / "two", workers=2)
 
     killed = 0
@@ -71,7 +71,7 @@ def test_workers_and_kills_change_no_byte(tmp_path: Path, small_parts: None, mon
     late = run(corpus, tmp_path / "killed")
     assert tree(one) == tree(two) == tree(late)
     counts = Counts.load((one / spellings.NAME).read_bytes())
-    assert counts.pairs["all night"] > 30  # of 48, in the parts that are counted
+    assert counts.pairs["all night"] > 20  # of 48, in the parts that are counted
 
 
 @pytest.mark.parametrize("name", ["part-00001.words", spellings.NAME])
@@ -88,7 +88,7 @@ def test_damage_is_mended(tmp_path: Path, small_parts: None, name: str) -> None:
 
 
 def test_counted_parts_grow_rarer() -> None:
-    assert [part for part in range(70) if is_counted(part)] == [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    assert [part for part in range(70) if is_counted(part)] == [0, 1, 2, 4, 8, 16, 32, 64]
 
 
 def test_plain_text_has_no_counts(tmp_path: Path) -> None:
