@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe
-from pipeline.blocks import BLOCK_BYTES, convert, gather
+from pipeline.blocks import BLOCK_BYTES, Lot, convert, gather
 from train.environment import usable_cores
 from train.notation import load_notation
 
@@ -71,7 +71,7 @@ def ours(*passes: Sequence[str]) -> list[float]:
     ends = [0.0]
     for lines in passes:
         for block in gather(lines, size_bytes, BLOCK_BYTES):
-            convert(notation, block)
+            convert(notation, Lot(block))
         ends.append(time.process_time())
     return [end - begin for begin, end in pairwise(ends)]
 

@@ -87,6 +87,7 @@ class Ipa(Written):
     """
 
     name = "ipa"
+    form = "ipa"
     version = "1"
 
     @property

@@ -43,6 +43,8 @@ SECTIONS = {
     },
     "At hand": {
         "pronounce": "Convert lines of text, as a filter.",
+        "spell": "Turn phones back into English, as a filter.",
+        "say": "Say phones or English aloud, or into a WAV.",
         "syllables": "Count the syllables of words, and show where they part.",
         "rhymes": "List the words that rhyme with a word.",
         "check": "Tell which samples are valid, and where the others break.",
