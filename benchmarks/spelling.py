@@ -8,6 +8,7 @@ Example: python benchmarks/spelling.py --quick
 """
 
 import argparse
+import os
 import random
 import time
 from collections import Counter, defaultdict
@@ -107,6 +108,7 @@ def coined(
 
 
 def main() -> None:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `phon` does, before numpy is loaded
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="200 new words of each kind instead of 1,000")
     parser.add_argument(

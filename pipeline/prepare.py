@@ -301,8 +301,6 @@ def command(
         reading |= {"text_field": target_field, "source_field": source_field}
         source = read_notation(source_notation, "--source-notation")
         sides = Sides(source, read_notation(target_notation, "--target-notation"), tuple(sorted(set(written))))
-    # Before numpy is loaded: the workers share the cores, and the arithmetic must not depend on how many there are.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     started = time.monotonic()
     with show.progress() as line:
 
