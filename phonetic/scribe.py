@@ -89,7 +89,7 @@ class Scribe(Reader):
 
     def _words_of(self, text: str) -> list[str]:
         """The words that `read` says for a text, as far as it is known how they are spelled."""
-        chunks = self._fold(text, None)
+        chunks = self._split(text)
         known = self._spellings
         if len(known) > CACHE:
             known.clear()
