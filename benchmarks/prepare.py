@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe
-from pipeline.blocks import BLOCK_BYTES, convert, gather
+from pipeline.blocks import BLOCK_BYTES, Lot, convert, gather
 from train.environment import usable_cores
 from train.notation import load_notation
 
@@ -71,7 +71,7 @@ def ours(*passes: Sequence[str]) -> list[float]:
     ends = [0.0]
     for lines in passes:
         for block in gather(lines, size_bytes, BLOCK_BYTES):
-            convert(notation, block)
+            convert(notation, Lot(block))
         ends.append(time.process_time())
     return [end - begin for begin, end in pairwise(ends)]
 
@@ -111,15 +111,19 @@ def contest(corpus: Path, lines: Sequence[str], turn: int, peer: Pool) -> Iterat
         yield f"`phon prepare`, {workers} worker(s)", "clock", size_mb(lines) / command(corpus, workers), wall
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def read_rounds(description: str) -> int:
+    """How many rounds the command line asks for; processes started from here on find g2p-en's data."""
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="two rounds instead of seven")
     place = os.environ.get("NLTK_DATA") or str(DATA / "nltk_data")
     parser.add_argument("--nltk-data", metavar="DIR", default=place, help="where g2p-en's data lies (%(default)s)")
     options = parser.parse_args()
-    n_rounds = 2 if options.quick else 7
-    os.environ.update(OPENBLAS_NUM_THREADS="1", NLTK_DATA=options.nltk_data)  # for the processes started from here on
+    os.environ.update(OPENBLAS_NUM_THREADS="1", NLTK_DATA=options.nltk_data)
+    return 2 if options.quick else 7
 
+
+def main() -> None:
+    n_rounds = read_rounds(__doc__)
     corpus = DATA / "typed" if (DATA / "typed").is_dir() else ROOT / "samples" / "corpus"
     texts = [path.read_text(encoding="utf-8") for path in sorted(corpus.rglob("*.txt"))]
     lines = [line for text in texts for line in text.splitlines() if line.strip()]

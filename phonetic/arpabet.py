@@ -9,7 +9,9 @@ from phonetic.grammar import lark
 from phonetic.lexicon import vowelless
 from phonetic.phones import CONSONANTS, NAMES, STRESSES, VOWEL_LETTERS, VOWELS, without_stress
 from phonetic.sounds import Sounds
-from phonetic.written import Written
+from phonetic.written import Reads, Written
+
+ENGINES = ("phon", "g2p-en")
 
 
 class Arpabet(Written):
@@ -19,6 +21,7 @@ class Arpabet(Written):
         form: `compact`, a letter a phone and a space between words, or `spaced`, ARPAbet's own names and ` | `.
         stress: Whether a vowel carries its stress digit: 0 none, 1 primary, 2 secondary.
         syllables: Whether a `-` stands between syllables.
+        engine: `phon`, or `g2p-en` for the phones that g2p-en 2.1.0 gives, faults and all.
         variant: See written.py, as for the rest.
 
     Raises:
@@ -36,22 +39,40 @@ class Arpabet(Written):
         variant: Sequence[str] = (),
         unspeakable: str = "drop",
         lexicon: Mapping[str, str] | None = None,
+        engine: str = "phon",
     ) -> None:
+        if engine not in ENGINES:
+            raise PhoneticError(f"arpabet has no engine {engine!r}", hint=f"its engines are: {', '.join(ENGINES)}")
+        if engine == "g2p-en" and unspeakable != "drop":
+            raise PhoneticError(
+                f"g2p-en deletes what it cannot say, so unspeakable cannot be {unspeakable!r}",
+                hint="leave --unspeakable out, or --engine g2p-en",
+            )
         if form not in FORMS:
             raise PhoneticError(f"arpabet has no form {form!r}", hint=f"its forms are: {', '.join(FORMS)}")
         self.form = form
+        self.engine = engine
         super().__init__(stress, syllables, variant, unspeakable, lexicon)
         self.symbols: Sequence[str] = _symbols(form, stress)
         self.gap = GAP if form == "spaced" else " "
         self._is_plain = form == "compact" and not (syllables or self.variant or self.keep)
 
     def own_options(self) -> Mapping[str, Any]:
-        """The form."""
-        return {"form": self.form}
+        """The form, and the engine where it is not ours."""
+        return {"form": self.form, **({"engine": self.engine} if self.engine != "phon" else {})}
+
+    def reader(self, unspeakable: str, own: Mapping[str, str]) -> Reads:
+        """The engine; its data is read when the first text comes."""
+        if self.engine == "phon":
+            return super().reader(unspeakable, own)
+        from phonetic.parity import Parity  # which few want
+
+        return Parity(own)
 
     def checker(self) -> Checker:
         """What tells valid samples from others."""
-        return arpabet_checker(self.form, self.stress, syllables=self.syllables, keep=self.keep)
+        any_word = self.engine == "g2p-en"  # which says some words without a vowel
+        return arpabet_checker(self.form, self.stress, syllables=self.syllables, keep=self.keep, any_word=any_word)
 
     def grammar(self) -> str:
         """A Lark grammar of the valid samples."""
@@ -65,6 +86,7 @@ class Arpabet(Written):
             gap='" | "' if is_spaced else '" "',
             syllable=BREAK if self.syllables else "",
             keep=self.keep,
+            any_word=self.engine == "g2p-en",
         )
 
     def sounds(self) -> Sounds:

@@ -8,6 +8,7 @@ import functools
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 
 from phonetic.unspeakable import CONTROL, join_runs, kept, stand_in
 
@@ -176,11 +177,15 @@ def fold(chunk: str, policy: str = "drop") -> tuple[tuple[str, ...], tuple[str, 
     return tuple(folded.split()), tuple(dropped.elements())
 
 
-def is_plain(text: str) -> bool:
-    """Whether `chunks_of` does no more than split; text of which this is true is most of ordinary prose."""
+def is_plain(text: str, chunks: Iterable[str]) -> bool:
+    """Whether `chunks_of` does no more than split; text of which this is true is most of ordinary prose.
+
+    Args:
+        chunks: What is between its white space.
+    """
     return (
         text.isascii()
-        and text.isprintable()
+        and "".join(chunks).isprintable()
         and text[:1] not in ("'", "n", "N")
         and "<" not in text
         and "&" not in text
@@ -207,7 +212,7 @@ def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "dro
     Besides ASCII they hold only the en dash, alone or between digits, and the signs in SPOKEN_SIGNS.
     """
     chunks = clean(text, dropped, policy).split()
-    if text.isascii() and text.isprintable():
+    if text.isascii() and "".join(chunks).isprintable():
         return chunks
     folded: list[str] = []
     for chunk in chunks:

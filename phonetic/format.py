@@ -114,7 +114,7 @@ class Checker:
         words: The words of a sample as tokens; it adds to the problems what it finds wrong between them.
         kinds: Token to its kind, see above; T a stop, K what is kept, quotes and brackets themselves.
         sounds: The kinds that a word's sounds may be made of, in which order.
-        vowelless: The words without a vowel that there are.
+        vowelless: The words without a vowel that there are; None if they may be any.
         reason: Why a token is none.
     """
 
@@ -123,14 +123,14 @@ class Checker:
         words: Words,
         kinds: Mapping[str, str],
         sounds: str,
-        vowelless: Iterable[str],
+        vowelless: Iterable[str] | None,
         reason: Callable[[str], str],
     ) -> None:
         self._words = words
         self._kinds = dict(kinds) | dict.fromkeys(TERMINALS, "T") | {mark: mark for mark in '"()'}
         self._keeps = "K" in kinds.values()
         self._shape = re.compile(f"{_OPENING}({sounds}|K){_CLOSING}")
-        self._vowelless = frozenset(vowelless)
+        self._vowelless = None if vowelless is None else frozenset(vowelless)
         self._reason = reason
 
     def _kind(self, token: str) -> str:
@@ -157,7 +157,7 @@ class Checker:
         match = self._shape.fullmatch(kinds)
         if match is None:
             yield from self._broken(word, kinds)
-        elif "V" not in kinds and "K" not in kinds:
+        elif self._vowelless is not None and "V" not in kinds and "K" not in kinds:
             phones = word[match.start(1) : match.end(1)]
             if "".join(token.text for token in phones) not in self._vowelless:
                 yield _problem(phones, "a word without a vowel")
@@ -185,8 +185,10 @@ class Checker:
             yield _problem(word[first : last + 1], "marks of stress or syllables out of place")
 
 
-def arpabet_checker(form: str, stress: bool, *, syllables: bool = False, keep: bool = False) -> Checker:
-    """The checker of one form of ARPAbet."""
+def arpabet_checker(
+    form: str, stress: bool, *, syllables: bool = False, keep: bool = False, any_word: bool = False
+) -> Checker:
+    """The checker of one form of ARPAbet; `any_word` allows words without a vowel that are not known."""
     digits = STRESSES if stress else ("",)
     kinds = dict.fromkeys(CONSONANT_LETTERS, "C") | {v + digit: "V" for v in VOWEL_LETTERS for digit in digits}
     if syllables:
@@ -208,7 +210,7 @@ def arpabet_checker(form: str, stress: bool, *, syllables: bool = False, keep: b
         _compact_words if form == "compact" else _spaced_words,
         kinds,
         IN_SYLLABLES if syllables else ONE_PIECE,
-        known if stress else map(without_stress, known),
+        None if any_word else known if stress else map(without_stress, known),
         reason,
     )
 

@@ -15,6 +15,7 @@ def lark(
     stress: Iterable[str] = (),
     syllable: str = "",
     keep: bool = False,
+    any_word: bool = False,
 ) -> str:
     """A Lark grammar of the valid samples of a notation.
 
@@ -27,6 +28,7 @@ def lark(
         stress: Marks that stand before a stressed syllable.
         syllable: The mark between syllables, if they are marked.
         keep: Whether what cannot be said is kept.
+        any_word: Whether any consonants make a word.
     """
     apart = f" {apart}" if apart else ""
     marks = [*stress]
@@ -46,7 +48,8 @@ def lark(
             f'dash: "-" {gap}',
             f"word: opening? {'(sounds | KEPT)' if keep else 'sounds'} closing",
             f"sounds: {sounds.strip()}",
-            *(f"      | {either([word])}" for word in sorted(set(silent))),
+            *(f"      | {either([word])}" for word in sorted(set(silent)) if not any_word),
+            *([f"      | CONSONANT ({apart} CONSONANT)*"] if any_word else []),
             f"opening: QUOTE{apart} (OPEN{apart})? | OPEN{apart} (QUOTE{apart})?",
             f"closing: closers? ({apart} STOP closers?)?",
             f"closers: {apart} QUOTE ({apart} CLOSE)? | {apart} CLOSE ({apart} QUOTE)?",

@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float32]
 
 BATCH = 512  # words encoded together; more gains nothing and costs memory
 START, END = 2, 3  # the decoder's <s> and </s>
+CODES = np.ones(128, int)  # of the encoder: a is 3, and 1 is what it does not know
+CODES[ord("a") : ord("z") + 1] = range(3, 29)
 # The decoder's outputs in the order of its rows, after <pad>, <unk>, <s> and </s>. Source: g2p_en/g2p.py.
 PHONES = words(
     "AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH EH0 EH1 EH2 ER0 "
@@ -49,13 +51,14 @@ def cap(word: str) -> int:
 
 
 class Guesser:
-    """g2p-en's greedy decoding, batched. Words are lower-case ASCII letters.
+    """g2p-en's greedy decoding, batched. Words are lower-case ASCII letters; to it all other characters are the same.
 
     Args:
         weights: The arrays of checkpoint20.npz.
+        most: The most phones a word may have, 20 in g2p-en; by default it depends on the word.
     """
 
-    def __init__(self, weights: Mapping[str, Any]) -> None:
+    def __init__(self, weights: Mapping[str, Any], most: int | None = None) -> None:
         w = {name: np.asarray(weights[name], dtype=np.float32) for name in weights}
         # A step's input part depends on the symbol alone: embedding x weights, once for all symbols.
         self.enc_in: Floats = w["enc_emb"] @ w["enc_w_ih"].T + w["enc_b_ih"]  # (29, 3 x 256)
@@ -64,6 +67,7 @@ class Guesser:
         self.dec_hh, self.dec_b = np.ascontiguousarray(w["dec_w_hh"].T), w["dec_b_hh"]
         self.out, self.out_b = np.ascontiguousarray(w["fc_w"].T), w["fc_b"]
         self.phones = [""] * 4 + [compact(name if name != "UW" else "UW1") for name in PHONES]
+        self.most = most
 
     def predict(self, words: Sequence[str]) -> list[str]:
         """A compact pronunciation for each word, the same as g2p-en's own up to its 20 phones."""
@@ -80,7 +84,7 @@ class Guesser:
         lengths = np.array([len(word) + 1 for word in words])
         letters = np.full((len(words), lengths[0]), 2)  # 2 is the encoder's </s>; 3 is the letter a
         for row, word in enumerate(words):
-            letters[row, : len(word)] = np.frombuffer(word.encode("ascii"), dtype=np.uint8) - ord("a") + 3
+            letters[row, : len(word)] = CODES[np.frombuffer(word.encode("ascii"), dtype=np.uint8)]
         hidden = np.zeros((len(words), self.enc_hh.shape[0]), np.float32)
         for t in range(lengths[0]):
             active = int((lengths > t).sum())
@@ -88,7 +92,7 @@ class Guesser:
 
         said: list[list[str]] = [[] for _ in words]
         rows = np.arange(len(words))  # the words still being said
-        caps = np.array([cap(word) for word in words])
+        caps = np.array([self.most or cap(word) for word in words])
         previous = np.full(len(words), START)
         for t in range(int(caps.max())):
             hidden = _gru(self.dec_in[previous], hidden, self.dec_hh, self.dec_b)
@@ -114,7 +118,7 @@ def _gru(inputs: Floats, hidden: Floats, weights: Floats, bias: Floats) -> Float
 
 
 @functools.cache
-def guesser() -> Guesser:
+def guesser(most: int | None = None) -> Guesser:
     """The guesser of this process; the weights are read when the first unknown word comes."""
     with np.load(installed_file("checkpoint20.npz")) as weights:
-        return Guesser(weights)
+        return Guesser(weights, most)

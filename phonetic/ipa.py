@@ -88,6 +88,7 @@ class Ipa(Written):
     """
 
     name = "ipa"
+    form = "ipa"
     version = "1"
 
     @property

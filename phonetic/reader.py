@@ -95,11 +95,7 @@ class Reader:
         whole = "\n".join(lines)
         if GUESSED in whole:
             if tally is not None:
-                guessed = [
-                    text.split() if is_plain(text) else self._fold(text, None)
-                    for text, line in zip(texts, lines, strict=True)
-                    if GUESSED in line
-                ]
+                guessed = [self._split(text) for text, line in zip(texts, lines, strict=True) if GUESSED in line]
                 unknown = self._unknown
                 tally.setdefault("oov", Counter()).update(
                     word for chunks in guessed for chunk in chunks if chunk in unknown for word in unknown[chunk]
@@ -111,7 +107,7 @@ class Reader:
         self, text: str, chunks: list[str], said: list[str | None], dropped: Counter[str] | None
     ) -> str:
         """A text of which a chunk depends on its neighbours, but for how "the" is said."""
-        if not is_plain(text):
+        if not is_plain(text, chunks):
             chunks = self._fold(text, dropped)
             try:
                 said = list(map(self._chunks.__getitem__, chunks))
@@ -119,6 +115,11 @@ class Reader:
                 self._learn({chunk for chunk in chunks if chunk not in self._chunks})
                 said = list(map(self._chunks.__getitem__, chunks))
         return " ".join(self._in_context(chunks, said, dropped))
+
+    def _split(self, text: str) -> list[str]:
+        """The chunks of a text, folded."""
+        chunks = text.split()
+        return chunks if is_plain(text, chunks) else self._fold(text, None)
 
     def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
         try:

@@ -1,18 +1,30 @@
 """What the notations made of phones have in common: their options, and each word rewritten once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from phonetic import unspeakable as policies
 from phonetic import variants
+from phonetic.counts import WORDS
 from phonetic.errors import PhoneticError
 from phonetic.format import Checker, Problem, parts_of
 from phonetic.own_words import compact_words
 from phonetic.phones import without_stress
-from phonetic.reader import Reader, Tally
 from phonetic.syllables import syllables
 
+if TYPE_CHECKING:
+    from phonetic.reader import Tally
+    from phonetic.spell import Speller
+
 CACHE = 1 << 18  # written words kept
+
+
+class Reads(Protocol):
+    """An engine: English to phones."""
+
+    def read(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
+        """Each text as compact phones with stress; see format.py for how words and marks stand."""
+        ...
 
 
 class Written:
@@ -32,6 +44,7 @@ class Written:
     name = ""
     version = ""
     gap = " "  # between two words
+    form = ""  # as forms.py calls it
 
     def __init__(
         self,
@@ -65,21 +78,26 @@ class Written:
             "stress": stress,
             **{name: value for name, value in unusual.items() if value},
         }
-        self._reader = Reader(unspeakable, compact_words(lexicon or {}))
+        self._reader = self.reader(unspeakable, compact_words(lexicon or {}))
         self._checker: Checker | None = None
+        self._speller: Speller | None = None
         self._written: dict[str, str] = {}  # compact word -> as this notation writes it
 
-    def convert(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
+    def convert(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
         """Each text as phones on one line.
 
         Args:
             texts: Any strings; what cannot be said goes by the policy, usually a gap between words.
-            tally: Counts, if given, `oov` words that were guessed and what was `dropped`, by reason.
+            tally: Counts, if given, `oov` words that were guessed and what was `dropped`, by reason; and where it has
+                a place for `words` and `pairs`, how words are spelled: see counts.py.
 
         Raises:
             PhoneticError: something cannot be said, and the policy is `error`.
         """
-        return [self.write(line) for line in self._reader.read(texts, tally)]
+        lines = self._reader.read(texts, tally)
+        if tally is not None and WORDS in tally and (count := getattr(self._reader, "count", None)):
+            count(texts, lines, tally)  # g2p-en's engine does not know which word became which
+        return [self.write(line) for line in lines]
 
     def problems(self, sample: str) -> list[Problem]:
         """Where and why a sample is not what `convert` could have written; empty when it could."""
@@ -88,8 +106,21 @@ class Written:
         return self._checker.problems(sample)
 
     def spell(self, sample: str) -> str | None:
-        """None: phones are not turned back into spelling yet."""
-        return None
+        """The sample in English, as the texts that are built in are spelled; a corpus of one's own knows more."""
+        if self._speller is None:
+            from phonetic.spell import Speller  # slow to import, and it stands on what is here
+
+            own = self.options.get("lexicon", {})
+            self._speller = Speller(stress=self.stress, variant=self.variant, lexicon=own)
+        from phonetic.forms import read_phones
+
+        return self._speller.spell([read_phones(sample, self.form)[0].line])[0]
+
+    def reader(self, unspeakable: str, own: Mapping[str, str]) -> Reads:
+        """What turns text into compact phones."""
+        from phonetic.scribe import Scribe  # slow to import
+
+        return Scribe(unspeakable, own)
 
     def own_options(self) -> Mapping[str, Any]:
         """The options that this notation alone has."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from phonetic.counts import PAIRS, WORDS, Counts
 from pipeline.document import Document
 from pipeline.parts import Original, Record, digest_input, find_record, part_path, record_path, write_part
+from pipeline.spellings import is_counted, write_counts
 from train.files import remove, sha256_file
 from train.notation import Notation
 
@@ -20,6 +22,13 @@ Report = Callable[[int, int], None]  # is told the documents and their bytes so 
 T = TypeVar("T")
 
 
+class Lot(NamedTuple):
+    """What travels to a worker."""
+
+    texts: Sequence[str]
+    is_counted: bool = False  # whether to count how words are spelled
+
+
 class Block(NamedTuple):
     """What a worker converts at a time: some documents of a part, or none if the part was finished before."""
 
@@ -29,9 +38,9 @@ class Block(NamedTuple):
     is_last: bool  # of the part
     done: Record | None
 
-    def texts(self) -> list[str]:
+    def lot(self) -> Lot:
         """What there is to convert."""
-        return [original.document.text for original in self.originals]
+        return Lot([original.document.text for original in self.originals], is_counted(self.part))
 
     def pairs(self) -> list[tuple[str, str]]:
         """The same of pairs: each source and its target."""
@@ -46,6 +55,7 @@ class Converted(NamedTuple):
     oov: Counter[str]
     left_out: Counter[str]
     given: Sequence[str] = ()  # sources, where the documents are pairs
+    spellings: Counts | None = None
 
 
 def plan(documents: Iterable[Document], folder: Path, work: str) -> Iterator[Block]:
@@ -79,12 +89,16 @@ def gather(items: Iterable[T], weight: Callable[[T], int], enough: int) -> Itera
         yield held
 
 
-def convert(notation: Notation, texts: Sequence[str]) -> Converted:
+def convert(notation: Notation, lot: Lot) -> Converted:
     """The texts of a block in the notation; runs in a worker."""
+    texts, counted = lot
     tally: dict[str, Counter[str]] = {"oov": Counter(), "dropped": Counter()}
+    if counted:
+        tally |= {WORDS: Counter(), PAIRS: Counter()}
     converted = notation.convert(texts, tally)
     words = sum(len(old.split()) for old, new in zip(texts, converted, strict=True) if new)
-    return Converted(converted, words, tally["oov"], tally["dropped"])
+    spellings = Counts(tally[WORDS], tally[PAIRS]) if counted else None
+    return Converted(converted, words, tally["oov"], tally["dropped"], spellings=spellings)
 
 
 @dataclass
@@ -98,6 +112,7 @@ class Draft:
     oov: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    spellings: Counts = field(default_factory=Counts.empty)
 
     def add(self, block: Block, result: Converted) -> None:
         """Take in one block; documents that became nothing are dropped."""
@@ -111,6 +126,8 @@ class Draft:
         self.words += result.words
         self.oov += result.oov
         self.left_out += result.left_out
+        if result.spellings:
+            self.spellings = self.spellings.plus(result.spellings)
 
     def write(self, path: Path, *, input: str, work: str, keep_original: bool) -> Record:
         """Write the part, then its record. If nothing was kept, there is a record alone."""
@@ -129,6 +146,7 @@ class Draft:
             oov=dict(self.oov),
             left_out=dict(self.left_out),
             dropped=dict(self.dropped),
+            spellings=write_counts(path, self.spellings),
         )
         record.write(record_path(path))
         return record

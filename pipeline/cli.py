@@ -43,6 +43,8 @@ SECTIONS = {
     },
     "At hand": {
         "pronounce": "Convert lines of text, as a filter.",
+        "spell": "Turn phones back into English, as a filter.",
+        "say": "Say phones or English aloud, or into a WAV.",
         "syllables": "Count the syllables of words, and show where they part.",
         "rhymes": "List the words that rhyme with a word.",
         "check": "Tell which samples are valid, and where the others break.",
@@ -132,6 +134,8 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; what goes wrong and can be mended is told in one line. Returns the exit code."""
     signal.signal(signal.SIGTERM, stop)
+    # Of numpy's products: those here are small, and threads would only wait for each other. Read as numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = group.main(list(sys.argv[1:] if arguments is None else arguments) or ["--help"], "phon", None, False)
         sys.stdout.flush()

@@ -125,10 +125,10 @@ class Constrained:
         return automaton(either(*(embedded(writing.ends_in(tail, itself)) for tail in sorted(tails))))
 
     def _pronounced(self, word: str) -> list[str]:
-        """The compact pronunciations of a word."""
+        """The compact pronunciations of a word, or of the last of several."""
         from phonetic.arpabet import Arpabet
 
-        return sorted({*(lexicon().get(word.lower(), "").split()), *Arpabet().convert([word])[0].split(" ")} - {""})
+        return sorted({*(lexicon().get(word.lower(), "").split()), *Arpabet().convert([word])[0].split(" ")[-1:]} - {""})
 
     def _written(self, words: Sequence[str]) -> set[str]:
         """All that these words are written as, however they are pronounced."""

@@ -51,7 +51,7 @@ class PlainText:
         return sample
 
 
-OPTIONS = ("form", "stress", "syllables", "variant", "unspeakable", "lexicon")
+OPTIONS = ("engine", "form", "stress", "syllables", "variant", "unspeakable", "lexicon")
 F = Callable[..., None]
 
 
@@ -91,7 +91,13 @@ def notation_options(function: F) -> F:
 
     @functools.wraps(function)
     def command(*args: Any, to: str, **others: Any) -> None:
-        usual: dict[str, Any] = {"stress": True, "syllables": False, "variant": (), "unspeakable": "drop"}
+        usual: dict[str, Any] = {
+            "engine": "phon",
+            "stress": True,
+            "syllables": False,
+            "variant": (),
+            "unspeakable": "drop",
+        }
         given = {name: others.pop(name) for name in OPTIONS}
         options = {name: value for name, value in given.items() if value != usual.get(name)}
         function(*args, chosen=Choice(to, options), **others)
@@ -114,6 +120,13 @@ def notation_options(function: F) -> F:
         ),
         click.option("--syllables", is_flag=True, help="Mark where syllables part."),
         click.option("--no-stress", "stress", is_flag=True, flag_value=False, default=True, help="Leave stress out."),
+        click.option(
+            "--engine",
+            metavar="ENGINE",
+            default="phon",
+            show_default=True,
+            help="Of arpabet: ours, or g2p-en for the phones of g2p-en 2.1.0, faults and all.",
+        ),
         click.option("--form", metavar="FORM", help="How to write it: compact (arpabet's default) or spaced."),
         click.option("--to", default="arpabet", show_default=True, metavar="NOTATION", help="What to convert to."),
     ):

@@ -52,6 +52,7 @@ class Record:
     oov: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)  # by the notation, from within texts
     dropped: dict[str, int] = field(default_factory=dict)  # whole documents
+    spellings: str = ""  # SHA-256 of the counts of its words; "" if there are none
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -114,6 +115,11 @@ def record_path(part: Path) -> Path:
     return part.with_suffix(".json")
 
 
+def counts_path(part: Path) -> Path:
+    """Where the counts of a part's words lie."""
+    return part.with_suffix(".words")
+
+
 def part_paths(folder: Path) -> list[Path]:
     """The parts of a folder in order."""
     return sorted(folder.glob(PARTS), key=lambda path: (len(path.name), path.name))
@@ -135,9 +141,13 @@ def find_record(path: Path, *, input: str, work: str) -> Record | None:
     record = Record.read(record_path(path))
     if record is None or (record.input, record.work) != (input, work):
         return None
-    if not record.sha256:
-        return None if path.exists() else record
-    return record if path.is_file() and sha256_file(path) == record.sha256 else None
+    files = {path: record.sha256, counts_path(path): record.spellings}
+    return record if all(_is_whole(one, sha256) for one, sha256 in files.items()) else None
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    """Whether a file is as it was written; without a checksum, that there is none."""
+    return path.is_file() and sha256_file(path) == sha256 if sha256 else not path.exists()
 
 
 def write_part(

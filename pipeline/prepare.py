@@ -24,6 +24,8 @@ from pipeline.options import json_option, workspace_option
 from pipeline.pairs import Sides, load_sides, pair_options, read_notation, refuse_others
 from pipeline.pairs import convert as convert_pairs
 from pipeline.parts import Totals, remove_parts_from
+from pipeline.spellings import FORMAT as SPELLINGS
+from pipeline.spellings import merge_counts
 from pipeline.split import choose_split, count_by
 from train.errors import TrainError
 from train.files import digest, lock, remove, remove_asides, sync_folder
@@ -112,7 +114,15 @@ def prepare(
 
         totals = Totals()
         inputs: list[str] = []  # a digest of the documents of each part
-        work = digest({"notation": spec, "pairs": pairing, "keep_original": keep_original, "versions": wanted.versions})
+        work = digest(
+            {
+                "notation": spec,
+                "pairs": pairing,
+                "keep_original": keep_original,
+                "versions": wanted.versions,
+                "spellings": SPELLINGS,
+            }
+        )
         documents = read_documents(found, options, totals.dropped)
         blocks = plan(sides.checked(documents) if sides else documents, folder, work)
         converting: Any = (
@@ -125,7 +135,7 @@ def prepare(
             )
             if pairing
             else map_ordered(
-                convert, blocks, task=Block.texts, make=functools.partial(load_notation, spec), workers=workers
+                convert, blocks, task=Block.lot, make=functools.partial(load_notation, spec), workers=workers
             )
         )
         with contextlib.closing(converting) as converted:
@@ -142,6 +152,7 @@ def prepare(
             )
         unfinish()
         remove_parts_from(folder, len(inputs))
+        merged = merge_counts(folder)
         split = choose_split(folder, validation)
         by_split, by_type = count_by(folder, split)
         made = replace(
@@ -153,7 +164,7 @@ def prepare(
                 "documents_by_type": dict(by_type),
                 "validation": split._asdict(),
             },
-            files=describe_files(folder, [path.name for path in folder.glob("part-*.*")]),
+            files=describe_files(folder, [*(path.name for path in folder.glob("part-*.*")), *merged]),
         )
         made.write(folder)
         return summary(made, workspace, started, up_to_date=False)
@@ -290,8 +301,6 @@ def command(
         reading |= {"text_field": target_field, "source_field": source_field}
         source = read_notation(source_notation, "--source-notation")
         sides = Sides(source, read_notation(target_notation, "--target-notation"), tuple(sorted(set(written))))
-    # Before numpy is loaded: the workers share the cores, and the arithmetic must not depend on how many there are.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     started = time.monotonic()
     with show.progress() as line:
 

@@ -71,6 +71,8 @@ class Told:
             raise PipelineError(
                 f"{notation.name} has no phones to explain", hint="pass --to arpabet or ipa", exit_code=2
             )
+        if notation.options.get("engine"):
+            raise PipelineError("--explain tells of phon's own engine", hint="leave --engine out", exit_code=2)
         self._notation = notation
         self._explainer = Explainer(compact_words(notation.options.get("lexicon", {})))
         self._as_json = as_json

@@ -54,13 +54,17 @@ def curves(outcomes: Outcomes, picture: Path) -> bool:
 
 
 def band(runs: Sequence[Run]) -> list[tuple[float, float, float, float]]:
-    """Tokens, and the lowest, mean and highest bits per byte there, where all runs were measured."""
-    measured = [{tokens: bits for _, tokens, _, bits in run.curve} for run in runs]
+    """Tokens, and the lowest, mean and highest bits per byte there, at the steps where all runs were measured.
+
+    Rows hold more or fewer tokens, so at the same step seeds have seen about as many: their mean is taken.
+    """
+    measured = [{step: (tokens, bits) for step, tokens, _, bits in run.curve} for run in runs]
     shared = sorted(set.intersection(*map(set, measured))) if measured else []
     found = []
-    for tokens in shared:
-        values = [of[tokens] for of in measured]
-        found.append((float(tokens), min(values), math.fsum(values) / len(values), max(values)))
+    for step in shared:
+        tokens, values = zip(*(of[step] for of in measured), strict=True)
+        middle = math.fsum(values) / len(values)
+        found.append((math.fsum(tokens) / len(tokens), min(values), middle, max(values)))
     return found
 
 

@@ -147,8 +147,8 @@ def test_standard_input_without_a_word_is_an_empty_corpus(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("command", "message", "hint"),
     [
-        (["pronounce", "--to", "klingon"], "no notation is called 'klingon'", "there are: arpabet, text"),
-        (["check", "--to", "klingon"], "no notation is called 'klingon'", "there are: arpabet, text"),
+        (["pronounce", "--to", "klingon"], "no notation is called 'klingon'", "there are: arpabet, ipa, text"),
+        (["check", "--to", "klingon"], "no notation is called 'klingon'", "there are: arpabet, ipa, text"),
         (["pronounce", "--form", "cursive"], "arpabet has no form 'cursive'", "its forms are: compact, spaced"),
     ],
 )

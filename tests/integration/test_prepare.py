@@ -88,9 +88,9 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     convert = blocks.convert
 
-    def watch(notation: Notation, texts: Sequence[str]) -> blocks.Converted:
-        seen.extend(texts)
-        return convert(notation, texts)
+    def watch(notation: Notation, lot: blocks.Lot) -> blocks.Converted:
+        seen.extend(lot.texts)
+        return convert(notation, lot)
 
     monkeypatch.setattr(prepare, "convert", watch)
     return seen

@@ -100,7 +100,7 @@ def test_own_grammars_and_expressions_are_kept_to() -> None:
         (Arpabet(), {"meter": "ta-dum"}, "'ta-dum' is no metre"),
         (Arpabet(stress=False), {"meter": "u/"}, "writes no stress"),
         (Arpabet(), {"syllables": (5, 0)}, "a line has one or more"),
-        (Arpabet(), {"rhyme_with": "42 b"}, "is no word that could rhyme"),
+        (Arpabet(), {"rhyme_with": "..."}, "is no word that could rhyme"),
         (Arpabet(), {"regex": "hE1l", "lines": 1}, "nothing is valid under lines, regex together"),
         (PlainText(), {"lines": 3}, "text does not say how sounds are written"),
     ],

@@ -113,3 +113,13 @@ def test_what_a_ledger_says_is_text_and_nothing_more(ledger: Path, tmp_path: Pat
     assert "<script>" not in text.replace("\\<script\\>", "") and "\x1b" not in text
     row = next(line for line in text.splitlines() if line.startswith("| layer2"))
     assert len(re.findall(r"(?<!\\)\|", row)) == 8
+
+
+def test_seeds_that_saw_a_few_more_tokens_at_a_step_share_a_curve(ledger: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "run":
+            line["curve"] = [[step, tokens + 7 * line["seed"], *rest] for step, tokens, *rest in line["curve"]]
+    ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    draw(ledger, tmp_path / "report")
+    assert (tmp_path / "report" / "curves.png").is_file()

@@ -1,0 +1,119 @@
+"""Conversion speed of `--engine g2p-en` in MB/s of ordinary text, beside g2p-en itself, which gives the same phones.
+
+The lines of text/ and typed/ in shared/data are shuffled. There are some 7 MB of them, so that a stream of 20 MB has
+each several times: late in so long a stream of fresh text nearly all words have been read before too, but not all. What
+text costs whose lines are new is timed beside it.
+
+Needs what benchmarks/prepare.py needs.
+
+Example: python benchmarks/parity.py --quick
+"""
+
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from multiprocessing.pool import Pool
+from statistics import median
+
+from benchmarks.machine import describe
+from benchmarks.prepare import DATA, ROOT, SPAWN, read_rounds, size_bytes, size_mb, theirs
+from pipeline.blocks import BLOCK_BYTES, gather
+from train.notation import load_notation
+
+COLD_MB, STREAM_MB = 1, 20
+N_LINES = 1000  # for g2p-en in a round, when it is loaded
+SPEC = {"name": "arpabet", "options": {"engine": "g2p-en"}}
+# Whole programs, which convert the lines of standard input and print their own CPU seconds.
+OURS = f"""
+import sys, time
+from train.notation import load_notation
+load_notation({SPEC}).convert(sys.stdin.read().split("\\n"))
+print(time.process_time())
+"""
+THEIRS = """
+import sys, time
+import nltk
+nltk.download = lambda *names, **options: False  # which g2p-en calls even where its data lies unzipped
+from g2p_en import G2p
+g2p = G2p()
+for line in sys.stdin.read().split("\\n"):
+    g2p(line)
+print(time.process_time())
+"""
+
+
+def cold(program: str, lines: Sequence[str]) -> float:
+    """CPU seconds of a program for some lines, from the start of Python on."""
+    text = "\n".join(lines)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, input=text, cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
+    return float(done.stdout)
+
+
+def warm(before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
+    """CPU seconds for some lines after others were read, and the most memory the process had, in MiB."""
+    notation = load_notation(SPEC)
+    for blocks in [[*gather(some, size_bytes, BLOCK_BYTES)] for some in (before, lines)]:
+        begin = time.process_time()
+        for block in blocks:
+            notation.convert(block, {})
+    return time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def warm_in_fresh_process(before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
+    """The same, by a process that has done nothing before."""
+    with SPAWN.Pool(1) as pool:
+        return pool.apply(warm, (before, lines))
+
+
+def contest(lines: Sequence[str], turn: int, peer: Pool) -> Iterator[tuple[str, float, float, float]]:
+    """One round: what was timed, its MB/s, how many times g2p-en's speed that is, and the memory it took."""
+    draw = random.Random(turn)
+    some, stream = draw.sample(lines, N_LINES), draw.sample(lines, len(lines))
+    first, fresh = (next(gather(stream, size_bytes, round(1e6 * mb))) for mb in (COLD_MB, size_mb(lines) / 4))
+    times = round(STREAM_MB / size_mb(lines) + 0.5)
+    slow, quick = cold(THEIRS, first), cold(OURS, first)
+    base = size_mb(some) / peer.apply(theirs, (some,))[0]
+    yield f"g2p-en, the first {COLD_MB} MB, with start and loading", size_mb(first) / slow, 1, 0
+    yield "phon, the same", size_mb(first) / quick, slow / quick, 0
+    yield f"g2p-en, loaded, {N_LINES} lines", base, 1, 0
+    for name, before, timed in (
+        (f"phon, {size_mb(fresh):.1f} MB of new lines after the rest", stream[len(fresh) :], fresh),
+        (f"phon, a stream of {times * size_mb(lines):.0f} MB after a warm-up", lines, stream * times),
+    ):
+        seconds, memory_mib = warm_in_fresh_process(before, timed)
+        speed = size_mb(timed) / seconds
+        yield name, speed, speed / base, memory_mib
+
+
+def main() -> None:
+    n_rounds = read_rounds(__doc__)
+    if not DATA.is_dir():
+        sys.exit("this benchmark needs shared/data beside the repository")
+    files = sorted([*DATA.glob("text/*.txt"), *DATA.glob("typed/*/*.txt")])
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+    seen: dict[str, list[tuple[float, ...]]] = {}
+    with SPAWN.Pool(1) as peer:
+        peer.apply(theirs, ([],))
+        for turn in range(n_rounds):
+            for name, *figures in contest(lines, turn, peer):
+                seen.setdefault(name, []).append(tuple(figures))
+
+    print(f"{describe()}, g2p-en {version('g2p-en')}, nltk {version('nltk')}\n")
+    print(
+        f"{size_mb(lines):.1f} MB in {len(lines):,} lines, shuffled; the stream has each several times. CPU time of "
+        f"one core, medians of\n{n_rounds} interleaved rounds; a ratio is to the nearest row of g2p-en above, in the "
+        "same round.\n"
+    )
+    print("| converter | MB/s | against g2p-en | memory |\n|---|---|---|---|")
+    for name, rounds in seen.items():
+        speed, ratio, memory_mib = (median(column) for column in zip(*rounds, strict=True))
+        print(f"| {name} | {speed:.3g} | {ratio:.3g}x | {f'{memory_mib:.0f} MiB' if memory_mib else ''} |")
+
+
+if __name__ == "__main__":
+    main()
