@@ -128,7 +128,9 @@ class Constrained:
         """The compact pronunciations of a word, or of the last of several."""
         from phonetic.arpabet import Arpabet
 
-        return sorted({*(lexicon().get(word.lower(), "").split()), *Arpabet().convert([word])[0].split(" ")[-1:]} - {""})
+        return sorted(
+            {*(lexicon().get(word.lower(), "").split()), *Arpabet().convert([word])[0].split(" ")[-1:]} - {""}
+        )
 
     def _written(self, words: Sequence[str]) -> set[str]:
         """All that these words are written as, however they are pronounced."""

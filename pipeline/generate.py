@@ -351,7 +351,8 @@ def command(
             if as_json:
                 problems = [problem._asdict() for problem in sample.problems]
                 record = {**asdict(sample), "problems": problems, **settings}
-                write(json.dumps({key: value for key, value in record.items() if key != "source" or lines}))
+                left_out = {*(() if lines else ("source",)), *(() if len(sample.lines) > 1 else ("lines",))}
+                write(json.dumps({key: value for key, value in record.items() if key not in left_out}))
             elif lines:
                 write(printable(sample.text))
             else:

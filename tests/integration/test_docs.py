@@ -132,7 +132,12 @@ def test_the_reference_names_every_option_and_no_other() -> None:
     assert texts.keys() == commands.keys()
     for title, command in commands.items():
         assert command is not None
-        known = {name for option in command.params for name in option.opts if name.startswith("--")}
+        known = {
+            name
+            for option in command.params
+            for name in (*option.opts, *option.secondary_opts)
+            if name.startswith("--")
+        }
         prose = re.sub(r"```.*?```", "", texts[title], flags=re.DOTALL)
         described = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", prose))
         assert described == known, title

@@ -105,6 +105,7 @@ def test_json_has_an_object_a_line_that_says_how_it_was_made(
             "min_p": None,
             "max_new_tokens": None,
             "prompt": "to be",
+            "constraints": {},
         }
         for index in range(3)
     ]
