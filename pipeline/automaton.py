@@ -1,7 +1,6 @@
-"""Finite automata over bytes: built from expressions, made deterministic, as small as they can be, and intersected."""
+"""Deterministic automata over bytes: as small as they can be, intersected, chained, turned round."""
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
@@ -11,152 +10,15 @@ import numpy as np
 from pipeline.errors import PipelineError
 
 States = np.ndarray[Any, np.dtype[np.int32]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Signs = np.ndarray[Any, np.dtype[np.uint64]]
 
 BYTES = 256
 DEAD = -1
-MOST_STATES = 1 << 20  # more is a mistake in the grammar
-LARGE = 1 << 18  # states
+MOST_STATES = 1 << 22  # more is a mistake in the grammar
+LARGE = 1 << 14  # states
+DENSE = 1 << 22  # entries of a table of all states and kinds; a larger automaton is asked by halving
 NEVER = np.iinfo(np.int32).max  # the distance to an end that is not there
-
-Expression = Callable[["Nfa", int], int]  # adds itself after a state, and gives the state where it ends
-
-
-class Nfa:
-    """An automaton while it is built: states by number, with edges that a byte takes and edges that nothing takes."""
-
-    def __init__(self) -> None:
-        self.edges: list[list[tuple[frozenset[int], int]]] = []
-        self.free: list[list[int]] = []
-
-    def state(self) -> int:
-        """A new state."""
-        if len(self.edges) == MOST_STATES:
-            raise PipelineError(f"the grammar has more than {MOST_STATES:,} states", hint="repeat less in it")
-        self.edges.append([])
-        self.free.append([])
-        return len(self.edges) - 1
-
-    def closure(self, states: Iterable[int]) -> frozenset[int]:
-        """What these states reach by nothing."""
-        found = set(states)
-        waiting = list(found)
-        while waiting:
-            for after in self.free[waiting.pop()]:
-                if after not in found:
-                    found.add(after)
-                    waiting.append(after)
-        return frozenset(found)
-
-
-def literal(text: str) -> Expression:
-    """The text itself, as UTF-8."""
-    return sequence(*(one_byte(frozenset([byte])) for byte in text.encode()))
-
-
-def one_byte(allowed: frozenset[int]) -> Expression:
-    """Any one of some bytes."""
-
-    def add(nfa: Nfa, state: int) -> int:
-        end = nfa.state()
-        nfa.edges[state].append((allowed, end))
-        return end
-
-    return add
-
-
-def one_character(ranges: Sequence[tuple[int, int]]) -> Expression:
-    """Any one character of some ranges of code points, both ends among them, as UTF-8."""
-    spans = [span for first, last in ranges for span in utf8_spans(first, last)]
-    return either(*(sequence(*(one_byte(frozenset(range(a, b + 1))) for a, b in span)) for span in spans))
-
-
-def utf8_spans(first: int, last: int) -> list[list[tuple[int, int]]]:
-    """Code points as runs of bytes: each a range for every byte, all of whose combinations are in it."""
-    found = []
-    for low, high in ((0, 0x7F), (0x80, 0x7FF), (0x800, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x10FFFF)):
-        a, b = max(first, low), min(last, high)
-        if a <= b:
-            found += _spans(chr(a).encode(), chr(b).encode())
-    return found
-
-
-def _spans(first: bytes, last: bytes) -> list[list[tuple[int, int]]]:
-    if len(first) == 1:
-        return [[(first[0], last[0])]]
-    least, most = b"\x80" * (len(first) - 1), b"\xbf" * (len(first) - 1)
-    if first[0] == last[0]:
-        return [[(first[0], first[0]), *span] for span in _spans(first[1:], last[1:])]
-    if first[1:] != least:
-        rest = [[(first[0], first[0]), *span] for span in _spans(first[1:], most)]
-        return rest + _spans(bytes([first[0] + 1]) + least, last)
-    if last[1:] != most:
-        rest = _spans(first, bytes([last[0] - 1]) + most)
-        return rest + [[(last[0], last[0]), *span] for span in _spans(least, last[1:])]
-    return [[(first[0], last[0]), *([(0x80, 0xBF)] * len(least))]]
-
-
-def sequence(*parts: Expression) -> Expression:
-    """One after the other."""
-    return lambda nfa, state: reduce(lambda at, part: part(nfa, at), parts, state)
-
-
-def either(*choices: Expression) -> Expression:
-    """Any one of them; of none nothing is valid."""
-
-    def add(nfa: Nfa, state: int) -> int:
-        end = nfa.state()
-        for choice in choices:
-            begin = nfa.state()
-            nfa.free[state].append(begin)
-            nfa.free[choice(nfa, begin)].append(end)
-        return end
-
-    return add
-
-
-def anyone(texts: Iterable[str]) -> Expression:
-    """Any one of some texts: their common beginnings are walked together, and so are their common ends."""
-    given = tuple(sorted({text.encode() for text in texts}))
-
-    def add(nfa: Nfa, state: int) -> int:
-        end = nfa.state()
-        states: dict[tuple[bytes, ...], int] = {(b"",): end}  # by what may follow
-        waiting = [(given, state)]
-        for follows, at in waiting:  # grows while it is read
-            after: dict[tuple[bytes, ...], list[int]] = {}
-            for first, group in itertools.groupby(filter(None, follows), key=lambda text: text[0]):
-                after.setdefault(tuple(text[1:] for text in group), []).append(first)
-            for rest, bytes_ in after.items():
-                if rest not in states:
-                    states[rest] = nfa.state()
-                    waiting.append((rest, states[rest]))
-                nfa.edges[at].append((frozenset(bytes_), states[rest]))
-            if b"" in follows:
-                nfa.free[at].append(end)
-        return end
-
-    return add
-
-
-def repeat(part: Expression, least: int = 0, most: int | None = None) -> Expression:
-    """So many times at least and at most; without end if `most` is None."""
-
-    def add(nfa: Nfa, state: int) -> int:
-        for _ in range(least):
-            state = part(nfa, state)
-        if most is None:
-            loop = nfa.state()
-            nfa.free[state].append(loop)
-            nfa.free[part(nfa, loop)].append(loop)
-            state = loop
-        end = nfa.state()
-        for _ in range((most or 0) - least):
-            nfa.free[state].append(end)
-            state = part(nfa, state)
-        nfa.free[state].append(end)
-        return end
-
-    return add
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,39 +26,66 @@ class Automaton:
     """A deterministic automaton; it starts in state 0.
 
     Args:
-        after: (S, K) the state after a byte of each kind, or DEAD.
+        begins: (S + 1,) where the edges of each state begin.
+        by: (E,) the kind of byte that takes each edge, ascending for each state.
+        to: (E,) where it leads.
         kinds: (256,) the kind of each byte: bytes that are never told apart are of one.
         ends: (S,) whether a text may end there.
     """
 
-    after: States
-    kinds: np.ndarray[Any, np.dtype[np.int64]]
+    begins: Ints
+    by: np.ndarray[Any, np.dtype[np.uint8]]
+    to: States
+    kinds: Ints
     ends: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @property
+    def sources(self) -> Ints:
+        """(E,) where each edge comes from."""
+        return np.repeat(np.arange(len(self.ends)), np.diff(self.begins))
+
+    @cached_property
+    def after(self) -> States:
+        """(S, K) the state after a byte of each kind, or DEAD."""
+        table = np.full((len(self.ends), int(self.kinds.max()) + 1), DEAD, np.int32)
+        table[self.sources, self.by] = self.to
+        return table
+
+    def step(self, states: Ints, kinds: Ints) -> States:
+        """The states after bytes of these kinds, or DEAD."""
+        if len(self.ends) * (int(self.kinds.max()) + 1) <= DENSE:
+            return self.after[states, kinds]
+        low, high = self.begins[states], self.begins[states + 1]
+        last = high - 1
+        for _ in range(8):  # an edge a kind: 256 at most
+            middle = np.minimum((low + high) // 2, len(self.by) - 1)
+            is_below = (self.by[middle] < kinds) & (low < high)
+            low, high = np.where(is_below, middle + 1, low), np.where(is_below, high, middle)
+        place = np.minimum(low, len(self.by) - 1)
+        return np.where((low <= last) & (self.by[place] == kinds), self.to[place], DEAD)
 
     @cached_property
     def left(self) -> States:
         """(S,) bytes that the shortest ending takes from each state; NEVER if there is none."""
-        sources, _ = np.nonzero(self.after != DEAD)
-        targets = self.after[self.after != DEAD]
-        order = np.argsort(targets, kind="stable")
-        sources = sources[order]
-        bounds = np.searchsorted(targets[order], np.arange(len(self.ends) + 1))
+        order = np.argsort(self.to, kind="stable")
+        sources = self.sources[order]
+        bounds = np.searchsorted(self.to[order], np.arange(len(self.ends) + 1))
         left = np.where(self.ends, 0, NEVER).astype(np.int32)
         ring = np.flatnonzero(self.ends)
         distance = 0
         while len(ring):
             distance += 1
-            before = np.unique(np.concatenate([sources[bounds[state] : bounds[state + 1]] for state in ring]))
-            ring = before[left[before] == NEVER]
+            before = sources[spread(bounds[ring], bounds[ring + 1] - bounds[ring])[1]]
+            ring = distinct(before[left[before] == NEVER])
             left[ring] = distance
         return left
 
     def run(self, text: bytes, state: int = 0) -> int:
         """The state after a text, or DEAD."""
-        for byte in text:
+        for kind in self.kinds[list(text)].tolist():
             if state == DEAD:
                 return DEAD
-            state = int(self.after[state, self.kinds[byte]])
+            state = int(self.step(np.array(state), np.array(kind)))
         return state
 
     def accepts(self, text: str) -> bool:
@@ -205,98 +94,144 @@ class Automaton:
         return state != DEAD and bool(self.ends[state])
 
 
-def automaton(expression: Expression) -> Automaton:
-    """The smallest automaton of an expression.
+class Found:
+    """Numbers for keys, in the order in which they come."""
 
-    Source: subset construction, Rabin and Scott 1959.
-    """
-    nfa = Nfa()
-    start = nfa.state()
-    end = expression(nfa, start)
-    sets = {edge[0] for edges in nfa.edges for edge in edges}
-    kinds = kinds_of(sets)
-    of_set = {one: np.unique(kinds[sorted(one)]).tolist() for one in sets}
-    ids = {nfa.closure([start]): 0}
-    order = list(ids)
-    rows = []
-    for states in order:  # grows while it is read
-        reached: dict[int, set[int]] = {}
-        for state in states:
-            for allowed, target in nfa.edges[state]:
-                for kind in of_set[allowed]:
-                    reached.setdefault(kind, set()).add(target)
-        row = [DEAD] * (int(kinds.max()) + 1)
-        for kind, targets in reached.items():
-            found = nfa.closure(targets)
-            if found not in ids:
-                ids[found] = len(order)
-                order.append(found)
-            row[kind] = ids[found]
-        rows.append(row)
-    return smallest(Automaton(np.array(rows, np.int32), kinds, np.array([end in states for states in order])))
+    def __init__(self) -> None:
+        self._keys = np.empty(0, np.uint64)
+        self._numbers = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def number(self, keys: Signs) -> tuple[Ints, Ints]:
+        """The number of each, and where those are that never came before.
+
+        Raises:
+            PipelineError: there are too many.
+        """
+        some, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        at = np.searchsorted(self._keys, some)
+        is_new = np.ones(len(some), bool)
+        inside = at < len(self._keys)
+        is_new[inside] = self._keys[at[inside]] != some[inside]
+        numbers = np.empty(len(some), np.int64)
+        numbers[~is_new] = self._numbers[at[~is_new]]
+        order = np.argsort(first[is_new])
+        fresh = np.empty(len(order), np.int64)
+        fresh[order] = np.arange(len(self), len(self) + len(order))
+        numbers[is_new] = fresh
+        if len(self) + len(order) > MOST_STATES:
+            raise PipelineError(f"together the constraints have more than {MOST_STATES:,} states", hint="ask for less")
+        self._keys = np.insert(self._keys, at[is_new], some[is_new])
+        self._numbers = np.insert(self._numbers, at[is_new], fresh)
+        return numbers[inverse.reshape(-1)], first[is_new][order]
 
 
-def kinds_of(sets: Iterable[frozenset[int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """(256,) a number for each byte, the same for those that are in the same sets."""
-    signs: list[list[int]] = [[] for _ in range(BYTES)]
-    for number, one in enumerate(sorted(sets, key=sorted)):
-        for byte in one:
-            signs[byte].append(number)
-    ids: dict[tuple[int, ...], int] = {}
-    return np.array([ids.setdefault(tuple(sign), len(ids)) for sign in signs])
+def spread(begins: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Of runs of places, given by where they begin and how long they are: the run of each place, and the place."""
+    owners = np.repeat(np.arange(len(counts)), counts)
+    return owners, np.arange(len(owners)) + np.repeat(begins - (np.cumsum(counts) - counts), counts)
+
+
+def distinct(values: Ints) -> Ints:
+    """The values, sorted and once each. `np.unique` hashes, which takes several times as long for so many."""
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+
+
+def noise(n: int) -> Signs:
+    """Random odd numbers, the same each time."""
+    return np.random.Generator(np.random.PCG64(0)).integers(1, 2**63, n, np.uint64) * np.uint64(2) + np.uint64(1)
+
+
+def from_edges(source: Ints, by: Ints, to: Ints, kinds: Ints, ends: np.ndarray[Any, np.dtype[np.bool_]]) -> Automaton:
+    """The automaton of edges in any order."""
+    order = np.argsort(source * BYTES + by, kind="stable")
+    begins = np.searchsorted(source[order], np.arange(len(ends) + 1))
+    return Automaton(begins, by[order].astype(np.uint8), to[order].astype(np.int32), kinds, ends)
+
+
+def finer(partitions: Sequence[Ints]) -> Ints:
+    """Kinds of bytes that tell apart all that any of these does."""
+
+    def both(a: Ints, b: Ints) -> Ints:
+        _, first, inverse = np.unique(a * BYTES + b, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[inverse.reshape(-1)]  # by the first byte of each
+
+    return reduce(both, partitions)
+
+
+def refined(given: Automaton, kinds: Ints) -> Automaton:
+    """The same with finer kinds."""
+    pairs = np.unique(given.kinds * BYTES + kinds)
+    coarse, fine = np.divmod(pairs, BYTES)
+    bounds = np.searchsorted(coarse, np.arange(BYTES + 1))
+    edge, place = spread(bounds[given.by], np.diff(bounds)[given.by])
+    return from_edges(given.sources[edge], fine[place], given.to[edge].astype(np.int64), kinds, given.ends)
 
 
 def smallest(given: Automaton) -> Automaton:
     """The same language with as few states as can be, numbered as a walk from the start meets them.
 
-    Of a large automaton only the states are taken away from which there is no end.
+    Of a large automaton only states are taken for one from which the same edges go out.
 
     Source: Moore 1956: states are split until those of one class go to the same classes.
     """
     useful = given.left != NEVER
     if not useful[0]:
-        return Automaton(np.full((1, 1), DEAD, np.int32), np.zeros(BYTES, np.int64), np.array([False]))
-    after = np.where((given.after != DEAD) & useful[given.after], given.after, DEAD)
-    if len(given.ends) > LARGE:
-        return Automaton(after.astype(np.int32), given.kinds, given.ends)
-    classes = np.unique(np.where(useful, given.ends, 2), return_inverse=True)[1]
-    n_classes = 0
-    weights = np.random.Generator(np.random.PCG64(0)).integers(1, 2**63, after.shape[1] + 1, np.uint64)
-    while classes.max() >= n_classes:
-        n_classes = int(classes.max()) + 1
-        to = np.column_stack([classes, np.where(after == DEAD, DEAD, classes[after])])
-        # Rows are told apart by sums of 64 bits: the odds that two of a million are mistaken are 1 in 10 million.
-        classes = np.unique((to.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64), return_inverse=True)[1]
+        return Automaton(np.zeros(2, np.int64), *NOTHING, np.zeros(BYTES, np.int64), np.array([False]))
+    n = len(given.ends)
+    is_kept = useful[given.to]  # what does not lead to an end does not come before one
+    source, by, to = given.sources[is_kept], given.by[is_kept].astype(np.int64), given.to[is_kept].astype(np.int64)
+    bounds = np.searchsorted(source, np.arange(n + 1))
+    is_large = n > LARGE
+    weights, salts, own = noise(BYTES), noise(3 * n)[:n], noise(3 * n)[n:]
+    is_end = np.where(useful, given.ends, 2)
+    classes = np.arange(n) if is_large else np.unique(is_end, return_inverse=True)[1].reshape(-1)
+    n_classes = -1
+    while classes.max() != n_classes:
+        n_classes = classes.max()
+        sums = np.zeros(len(to) + 1, np.uint64)
+        np.cumsum(weights[by] * salts[classes[to]], out=sums[1:])
+        signs = sums[bounds[1:]] - sums[bounds[:-1]] + (own[is_end] if is_large else own[classes])
+        classes = np.unique(signs, return_inverse=True)[1].reshape(-1)
     _, first = np.unique(classes, return_index=True)  # a state of each class
-    order = {int(classes[0]): 0}
-    for kind in (waiting := [int(classes[0])]):  # grows while it is read
-        for state in after[first[kind]]:
-            if state != DEAD and int(classes[state]) not in order:
-                order[int(classes[state])] = len(order)
-                waiting.append(int(classes[state]))
-    number = np.full(n_classes, DEAD, np.int32)
-    number[waiting] = np.arange(len(waiting))
-    rows = after[first[waiting]]
-    return Automaton(np.where(rows == DEAD, DEAD, number[classes[rows]]), given.kinds, given.ends[first[waiting]])
+    return renumbered(given, first, classes, (bounds, by, classes[to]))
 
 
-def embedded(given: Automaton) -> Expression:
-    """An automaton as a part of others."""
+def renumbered(given: Automaton, first: Ints, classes: Ints, edges: tuple[Ints, Ints, Ints]) -> Automaton:
+    """An automaton of classes of states, each with its first one's edges, numbered as a walk meets them."""
+    bounds, by, to = edges
+    number = np.full(len(first), DEAD, np.int64)
+    ring = classes[:1]
+    rows, source, kinds, target = [], [], [], []
+    n = 0
+    while len(ring):
+        number[ring] = np.arange(n, n + len(ring))
+        n += len(ring)
+        rows.append(first[ring])
+        owner, place = spread(bounds[rows[-1]], bounds[rows[-1] + 1] - bounds[rows[-1]])
+        source.append(number[ring[owner]])
+        kinds.append(by[place])
+        target.append(to[place])
+        new = target[-1][number[target[-1]] == DEAD]
+        ring = new[np.sort(np.unique(new, return_index=True)[1])]
+    columns = np.concatenate(source), np.concatenate(kinds), number[np.concatenate(target)]
+    merged = merged_kinds(*columns, given.kinds, n)
+    of_kind = np.zeros(BYTES, np.int64)
+    of_kind[given.kinds] = merged
+    edge = distinct((columns[0] * BYTES + of_kind[columns[1]]) * (n + 1) + columns[2])
+    pairs, to = np.divmod(edge, n + 1)
+    return from_edges(*np.divmod(pairs, BYTES), to, merged, given.ends[np.concatenate(rows)])
 
-    def add(nfa: Nfa, state: int) -> int:
-        states = [nfa.state() for _ in given.ends]
-        end = nfa.state()
-        nfa.free[state].append(states[0])
-        of_kind = [frozenset((given.kinds == kind).nonzero()[0].tolist()) for kind in range(given.after.shape[1])]
-        for number, row in enumerate(given.after.tolist()):
-            for kind, after in enumerate(row):
-                if after != DEAD:
-                    nfa.edges[states[number]].append((of_kind[kind], states[after]))
-            if given.ends[number]:
-                nfa.free[states[number]].append(end)
-        return end
 
-    return add
+def merged_kinds(source: Ints, by: Ints, to: Ints, kinds: Ints, n: int) -> Ints:
+    """(256,) kinds of bytes, those that no edge tells apart made one."""
+    signs = np.zeros(BYTES, np.uint64)
+    a, b = noise(2 * n)[:n], noise(2 * n)[n:]
+    np.add.at(signs, by, a[source] * b[to])
+    return finer([np.unique(signs[kinds], return_inverse=True)[1].reshape(-1)])
 
 
 def both(a: Automaton, b: Automaton) -> Automaton:
@@ -305,33 +240,48 @@ def both(a: Automaton, b: Automaton) -> Automaton:
     Raises:
         PipelineError: it would be too large.
     """
-    pair_of, kinds = np.unique(a.kinds * BYTES + b.kinds, return_inverse=True)
-    of_a, of_b = np.divmod(pair_of, BYTES)
+    kinds = finer([a.kinds, b.kinds])
+    a, b = refined(a, kinds), refined(b, kinds)
+    if len(a.by) * len(b.ends) > len(b.by) * len(a.ends):
+        a, b = b, a  # the edges of the one are tried on the other
     n = len(b.ends)
-    seen, numbers = np.array([0]), np.array([0], np.int32)  # pairs of states, sorted, and the number of each
-    rings, rows = [seen], []
-    while len(rings[-1]):
-        x = a.after[rings[-1] // n][:, of_a].astype(np.int64)
-        y = b.after[rings[-1] % n][:, of_b]
-        keys = np.where((x != DEAD) & (y != DEAD), x * n + y, DEAD)
-        rings.append(np.setdiff1d(keys, np.append(seen, DEAD)))
-        if len(seen) + len(rings[-1]) > MOST_STATES:
-            raise PipelineError(f"together the constraints have more than {MOST_STATES:,} states", hint="ask for less")
-        at = np.searchsorted(seen, rings[-1])
-        numbers = np.insert(numbers, at, np.arange(len(seen), len(seen) + len(rings[-1]), dtype=np.int32))
-        seen = np.insert(seen, at, rings[-1])
-        rows.append(np.where(keys == DEAD, DEAD, numbers[np.searchsorted(seen, np.maximum(keys, 0))]))
-    pairs = np.concatenate(rings)
-    return smallest(Automaton(np.concatenate(rows), kinds.reshape(-1), a.ends[pairs // n] & b.ends[pairs % n]))
+    found = Found()
+    found.number(np.zeros(1, np.uint64))
+    ring = np.zeros(1, np.int64)
+    pairs, edges, at = [ring], [], 0
+    while len(ring):
+        x, y = np.divmod(ring, n)
+        owner, place = spread(a.begins[x], a.begins[x + 1] - a.begins[x])
+        kind = a.by[place].astype(np.int64)
+        after = b.step(y[owner], kind)
+        lives = after != DEAD
+        owner, kind = owner[lives], kind[lives]
+        keys = a.to[place[lives]].astype(np.int64) * n + after[lives]
+        numbers, new = found.number(keys.astype(np.uint64))
+        edges.append((at + owner, kind, numbers))
+        at += len(ring)
+        ring = keys[new]
+        pairs.append(ring)
+    x, y = np.divmod(np.concatenate(pairs), n)
+    source, by, to = (np.concatenate(column) for column in zip(*edges, strict=True))
+    return smallest(from_edges(source, by, to, kinds, a.ends[x] & b.ends[y]))
 
 
 def all_but(given: Automaton) -> Automaton:
     """The texts that are not valid, whatever bytes they are of."""
-    sink = len(given.ends)
-    after = np.vstack([np.where(given.after == DEAD, sink, given.after), np.full(given.after.shape[1], sink, np.int32)])
-    return smallest(Automaton(after, given.kinds, ~np.append(given.ends, False)))
+    sink, n_kinds = len(given.ends), int(given.kinds.max()) + 1
+    after = np.vstack([np.where(given.after == DEAD, sink, given.after), np.full(n_kinds, sink)])
+    source, by = np.divmod(np.arange(after.size), n_kinds)
+    ends = ~np.append(given.ends, False)
+    return smallest(from_edges(source, by, after.reshape(-1).astype(np.int64), given.kinds, ends))
 
 
 def all_of(automata: Sequence[Automaton]) -> Automaton:
     """The texts that are valid for all, the smallest combined first."""
     return reduce(both, sorted(automata, key=lambda one: len(one.ends)))
+
+
+NOTHING = np.empty(0, np.uint8), np.empty(0, np.int32)  # no edges
+EVERYTHING = Automaton(
+    np.array([0, 1]), np.zeros(1, np.uint8), np.zeros(1, np.int32), np.zeros(BYTES, np.int64), np.array([True])
+)

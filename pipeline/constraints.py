@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,16 @@ from phonetic.phones import has_vowel
 from phonetic.rhymes import ending
 from phonetic.sounds import Sounds
 from pipeline.asked import NOTHING, Constraints
-from pipeline.automaton import Automaton, Expression, all_of, automaton, either, embedded, sequence
+from pipeline.automaton import EVERYTHING, Automaton, all_of
 from pipeline.errors import PipelineError
+from pipeline.expression import Expression, automaton, either, embedded, sequence
 from pipeline.grammar import lark, regex
 from pipeline.verse import ANY, MOST_WORDS, STRESSED, UNSTRESSED, Writing
 from train.files import write_atomic
 from train.notation import Notation
 
-VERSION = 1  # of what is kept on disk
+VERSION = 2  # of what is kept on disk
+PARTS = tuple(field.name for field in fields(Automaton))
 
 
 class Constrained:
@@ -114,7 +117,11 @@ class Constrained:
                     exit_code=2,
                 )
             # The words of a line are not counted too where each state stands for a place in the lexicon already.
-            yield automaton(writing.line(of[-1]) if of else writing.sentence(None if wanted.words_only else MOST_WORDS))
+            yield (
+                writing.line(of[-1])
+                if of
+                else automaton(writing.sentence(None if wanted.words_only else MOST_WORDS))
+            )
 
     def _rhyme(self, writing: Writing, word: str) -> Automaton:
         said = self._pronounced(word)
@@ -148,7 +155,7 @@ class Constrained:
         if path and path.is_file():
             try:
                 with np.load(path) as arrays:
-                    return Automaton(arrays["after"], arrays["kinds"], arrays["ends"])
+                    return Automaton(*(arrays[key] for key in PARTS))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 pass  # it is made again
         made = make()
@@ -156,7 +163,7 @@ class Constrained:
         if path:
             try:
                 with write_atomic(path) as file:
-                    np.savez_compressed(file, after=found.after, kinds=found.kinds, ends=found.ends)
+                    np.savez_compressed(file, **{key: getattr(found, key) for key in PARTS})
             except OSError:
                 pass  # a folder that may not be written
         return found
@@ -176,6 +183,3 @@ def check_meter(meter: str, sounds: Sounds) -> str:
             "the model's notation writes no stress, so it has no metre", hint="pass --syllables", exit_code=2
         )
     return pattern
-
-
-EVERYTHING = Automaton(np.zeros((1, 1), np.int32), np.zeros(256, np.int64), np.array([True]))

@@ -7,8 +7,8 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-from pipeline.automaton import Expression, either, literal, one_character, repeat, sequence
 from pipeline.errors import PipelineError
+from pipeline.expression import Expression, either, literal, one_character, repeat, sequence
 
 LAST = 0x10FFFF  # code point
 _TOKEN = re.compile(

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from phonetic.format import TERMINALS
 from phonetic.sounds import Sounds
-from pipeline.automaton import (
-    Automaton,
+from pipeline.automaton import Automaton, all_but, both
+from pipeline.expression import (
     Expression,
     Nfa,
-    all_but,
     anyone,
     automaton,
-    both,
     either,
     literal,
     one_byte,
     repeat,
+    respelled,
+    separated,
     sequence,
 )
 
@@ -24,6 +24,7 @@ MARKS = (*TERMINALS, '"', "(", ")")
 ANY, STRESSED, UNSTRESSED = "?/u"  # syllables of a pattern
 FITS = {ANY: ("", "0", "1", "2"), STRESSED: ("1", "2"), UNSTRESSED: ("", "0", "2")}  # a secondary stress is either
 MOST_WORDS = 12  # of a line that neither metre nor syllables measure
+PLACEHOLDER = "\x01"  # for a vowel while an automaton is made
 ANYTHING = repeat(one_byte(frozenset(range(256))))
 
 
@@ -79,8 +80,7 @@ class Writing:
 
     def only(self, words: Iterable[str]) -> Automaton:
         """Texts of these written words alone."""
-        one = self.words(words)
-        return automaton(sequence(one, repeat(sequence(self.gap(), one))))
+        return automaton(separated(self.words(words), self.gap()))
 
     def without(self, words: Iterable[str]) -> Automaton:
         """Texts in which none of these written words stands."""
@@ -91,12 +91,26 @@ class Writing:
     def sentence(self, most: int | None) -> Expression:
         """Words, so many at most, with a stop at the end and none before."""
         sounds = [said for ways in self.sounds.phones.values() for said in ways.values()]
-        inside = [*sounds, *self.sounds.breaks, *self.sounds.marks.values(), self.sounds.apart]
-        word = repeat(anyone(filter(None, inside)), 1)
+        piece = repeat(anyone(filter(None, [*sounds, *self.sounds.marks.values(), self.sounds.apart])), 1)
+        word = separated(piece, anyone(self.sounds.breaks))  # what is written as a break may be a stop where it ends
         return sequence(repeat(sequence(word, self.gap()), 0, most and most - 1), word, anyone(TERMINALS))
 
-    def line(self, pattern: str) -> Expression:
+    def line(self, pattern: str) -> Automaton:
         """Words whose syllables make a pattern; a word of one syllable fits anywhere."""
+        said = {way for vowel in self.sounds.vowels for way in self.sounds.phones[vowel].values()}
+        double = sorted({a + b for a in said for b in said} & said)  # such as a diphthong: no two syllables
+        if not double:
+            return automaton(self._line(pattern))
+        (one,) = double
+        phones = {
+            letter: {digit: PLACEHOLDER if way == one else way for digit, way in ways.items()}
+            for letter, ways in self.sounds.phones.items()
+        }
+        line = automaton(Writing(self.sounds._replace(phones=phones))._line(pattern))
+        without = all_but(automaton(sequence(ANYTHING, literal(one), ANYTHING)))
+        return automaton(respelled(both(line, without), ord(PLACEHOLDER), one))
+
+    def _line(self, pattern: str) -> Expression:
 
         def add(nfa: Nfa, state: int) -> int:
             n = len(pattern)
@@ -105,11 +119,14 @@ class Writing:
             end = nfa.state()
             for at, kind in enumerate(pattern):
                 one = self.between()(nfa, self.syllable(ANY)(nfa, between[at]))
-                nfa.free[self.syllable(kind)(nfa, between[at])].append(inside[at + 1])
+                nfa.skip(self.syllable(kind)(nfa, between[at]), inside[at + 1])
                 another = self.syllable(kind)(nfa, inside[at])
-                nfa.free[another].append(inside[at + 1])
-                nfa.free[self.between()(nfa, another)].append(one)  # where the word may end
-                nfa.free[self.gap()(nfa, one) if at + 1 < n else one].append(between[at + 1] if at + 1 < n else end)
+                nfa.skip(another, inside[at + 1])
+                nfa.skip(self.between()(nfa, another), one)  # where the word may end
+                if at + 1 < n:
+                    nfa.skip(self.gap()(nfa, one), between[at + 1])
+                else:
+                    nfa.skip(one, end)
             return end
 
         return add
