@@ -282,6 +282,4 @@ def all_of(automata: Sequence[Automaton]) -> Automaton:
 
 
 NOTHING = np.empty(0, np.uint8), np.empty(0, np.int32)  # no edges
-EVERYTHING = Automaton(
-    np.array([0, 1]), np.zeros(1, np.uint8), np.zeros(1, np.int32), np.zeros(BYTES, np.int64), np.array([True])
-)
+EVERYTHING = from_edges(*np.zeros((3, 1), np.int64), np.zeros(BYTES, np.int64), np.array([True]))

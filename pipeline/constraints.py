@@ -118,9 +118,7 @@ class Constrained:
                 )
             # The words of a line are not counted too where each state stands for a place in the lexicon already.
             yield (
-                writing.line(of[-1])
-                if of
-                else automaton(writing.sentence(None if wanted.words_only else MOST_WORDS))
+                writing.line(of[-1]) if of else automaton(writing.sentence(None if wanted.words_only else MOST_WORDS))
             )
 
     def _rhyme(self, writing: Writing, word: str) -> Automaton:

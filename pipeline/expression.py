@@ -12,7 +12,6 @@ from pipeline.automaton import (
     Automaton,
     Found,
     Ints,
-    Signs,
     distinct,
     finer,
     from_edges,
@@ -21,6 +20,7 @@ from pipeline.automaton import (
     smallest,
     spread,
 )
+from pipeline.dictionary import dictionary
 from pipeline.errors import PipelineError
 
 FEW = 200  # texts whose automaton is kept for the next time
@@ -279,54 +279,6 @@ def kinds_of(sets: Iterable[frozenset[int]]) -> Ints:
             signs[byte].append(number)
     ids: dict[tuple[int, ...], int] = {}
     return np.array([ids.setdefault(tuple(sign), len(ids)) for sign in signs])
-
-
-def dictionary(texts: Sequence[bytes]) -> Automaton:
-    """The smallest automaton of some texts, which come sorted and once each.
-
-    Source: states of one height are merged, the lowest first: Revuz 1992.
-    """
-    lengths = np.array([len(text) for text in texts], np.int64)
-    letters = np.full((len(texts), int(lengths.max(initial=0)) + 1), -1, np.int16)
-    letters[np.arange(letters.shape[1]) < lengths[:, None]] = np.frombuffer(b"".join(texts), np.uint8)
-    differs = np.ones(letters.shape, bool)  # whether a text's beginning of so many letters, and one more, is a new one
-    np.logical_or.accumulate(letters[1:] != letters[:-1], axis=1, out=differs[1:])
-    source, by, to = [], [], []
-    at, n = np.zeros(len(texts), np.int64), 1  # where each text is, and states so far
-    for place in range(letters.shape[1] - 1):
-        inside = place < lengths
-        new = inside & differs[:, place]
-        source.append(at[new])
-        by.append(letters[new, place])
-        at = np.where(inside, n - 1 + np.cumsum(new), at)
-        to.append(at[new])
-        n += int(new.sum())
-    ends = np.zeros(n, bool)
-    ends[at] = True
-    sources, letter, targets = (np.concatenate([np.empty(0, np.int64), *column]) for column in (source, by, to))
-    height = np.zeros(n, np.int64)
-    for state, after in zip(reversed(source), reversed(to), strict=True):
-        np.maximum.at(height, state, height[after] + 1)
-    weights, own = noise(BYTES), np.where(ends, *noise(2)).astype(np.uint64)
-    order = np.argsort(height[sources], kind="stable")
-    sources, letter, targets = sources[order], letter[order], targets[order]
-    bounds = np.searchsorted(height[sources], np.arange(height.max() + 2))
-    signs = own.copy()  # of what may follow: the same for states that are one
-    for level in range(1, int(height.max()) + 1):
-        edges = slice(bounds[level], bounds[level + 1])
-        np.add.at(signs, sources[edges], mixed(weights[letter[edges]], signs[targets[edges]]))
-    _, first, state = np.unique(signs, return_index=True, return_inverse=True)
-    state = (state + len(first) - state[0]) % len(first)  # the start is 0
-    rows = np.empty(len(first), np.int64)
-    rows[state[first]] = first
-    is_kept = rows[state[sources]] == sources
-    return from_edges(state[sources[is_kept]], letter[is_kept], state[targets[is_kept]], np.arange(BYTES), ends[rows])
-
-
-def mixed(weights: Signs, signs: Signs) -> Signs:
-    """A sign of a letter and of what may follow it."""
-    product = (signs ^ (signs >> np.uint64(31))) * weights
-    return product ^ (product >> np.uint64(29))
 
 
 kept_dictionary = lru_cache(maxsize=256)(dictionary)

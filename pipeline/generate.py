@@ -154,7 +154,8 @@ def samples(
 
     from pipeline.answers import encode_sources, read_sources
     from pipeline.constraints import Constrained
-    from pipeline.guide import Guide, Vocabulary
+    from pipeline.guide import Guide
+    from pipeline.vocabulary import Vocabulary
     from train.export import read_model
     from train.folder import check_model
     from train.generate import generate

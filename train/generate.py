@@ -93,8 +93,12 @@ class Guide(Protocol):
         """(n,) the states of samples that have their prompt."""
         ...
 
-    def mask(self, logits: Tensor, states: Tensor, left: int) -> Tensor:
-        """Take from `logits` (B, V) what may not come, with `left` tokens after it; (B, V) the states after each."""
+    def mask(self, logits: Tensor, states: Tensor, left: int) -> None:
+        """Take from `logits` (B, V) what may not come, with `left` tokens after it."""
+        ...
+
+    def follow(self, states: Tensor, chosen: Tensor) -> Tensor:
+        """(B,) the states after these tokens, which came."""
         ...
 
 
@@ -271,10 +275,11 @@ def read_batch(
         logits = model.read(tokens, cache).float()
         logits[:, contract.vocab_size :] = -torch.inf
         logits.index_fill_(1, never, -torch.inf)
-        after = guide.mask(logits, states, limit - step - 1) if guide and states is not None else None
+        if guide and states is not None:
+            guide.mask(logits, states, limit - step - 1)
         chosen = choose(logits, sampling, numbers[:, step])
-        if after is not None:
-            states = after.gather(1, chosen[:, None])[:, 0]
+        if guide and states is not None:
+            states = guide.follow(states, chosen)
         written[:, step] = chosen
         tokens = chosen[:, None]
         if step % look < look - 1 and step < limit - 1:

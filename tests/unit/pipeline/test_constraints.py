@@ -11,8 +11,9 @@ from phonetic.rhymes import ending
 from pipeline.asked import Constraints
 from pipeline.constraints import Constrained
 from pipeline.errors import PipelineError
-from pipeline.guide import Guide, Vocabulary
+from pipeline.guide import Guide
 from pipeline.notation import PlainText
+from pipeline.vocabulary import Vocabulary
 from tests.models import random_model
 from train.contract import Contract
 from train.generate import Sampling, generate
@@ -82,7 +83,7 @@ def test_only_words_of_the_lexicon(tmp_path: Path) -> None:
     assert len(kept) == 2  # the grammar, and the words
     again = Constrained(notation, Constraints(words_only=True, rhyme_with="moon"), cache=tmp_path)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")} == kept
-    assert (again.automaton.after == of.automaton.after).all()
+    assert (again.automaton.to == of.automaton.to).all()
     for path in tmp_path.glob("grammar*.npz"):
         path.write_bytes(b"damaged")
     assert Constrained(notation, cache=tmp_path).automaton.accepts("DA0 mu1n.")
