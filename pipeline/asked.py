@@ -25,6 +25,7 @@ class Constraints:
         words_only: Only words of the lexicon.
         avoid: Words that do not stand.
         grammar: A Lark grammar of the whole text.
+        json_schema: A JSON schema of the whole text.
         regex: A regular expression of the whole text.
     """
 
@@ -35,6 +36,7 @@ class Constraints:
     words_only: bool = False
     avoid: tuple[str, ...] = ()
     grammar: str | None = None
+    json_schema: str | None = None
     regex: str | None = None
 
     @property
@@ -54,19 +56,28 @@ def constraint_options(function: F) -> F:
     """The options that constrain samples; the command gets `constraints`, a Constraints."""
 
     @functools.wraps(function)
-    def command(*args: Any, syllables: str | None, avoid: Path | None, grammar: Path | None, **others: Any) -> None:
+    def command(
+        *args: Any,
+        syllables: str | None,
+        avoid: Path | None,
+        grammar: Path | None,
+        json_schema: Path | None,
+        **others: Any,
+    ) -> None:
         own = {key: others.pop(key) for key in ("rhyme_with", "meter", "lines", "words_only", "regex")}
         constraints = Constraints(
             **own,
             syllables=counts(syllables) if syllables else (),
             avoid=tuple(read(avoid, "--avoid").split()) if avoid else (),
             grammar=read(grammar, "--grammar") if grammar else None,
+            json_schema=read(json_schema, "--json-schema") if json_schema else None,
         )
         function(*args, constraints=constraints, **others)
 
     a_file = click.Path(path_type=Path)
     for option in (
         click.option("--regex", metavar="PATTERN", help="Samples that match this whole, in the model's notation."),
+        click.option("--json-schema", type=a_file, metavar="FILE", help="Samples of this JSON schema."),
         click.option("--grammar", type=a_file, metavar="FILE", help="Samples of this Lark grammar, in its notation."),
         click.option("--avoid", type=a_file, metavar="FILE", help="English words that do not stand in samples."),
         click.option("--words-only", is_flag=True, help="Only words of the lexicon."),

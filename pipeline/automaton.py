@@ -137,12 +137,13 @@ def spread(begins: Ints, counts: Ints) -> tuple[Ints, Ints]:
 def distinct(values: Ints) -> Ints:
     """The values, sorted and once each. `np.unique` hashes, which takes several times as long for so many."""
     ordered = np.sort(values)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    found: Ints = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return found
 
 
 def noise(n: int) -> Signs:
     """Random odd numbers, the same each time."""
-    return np.random.Generator(np.random.PCG64(0)).integers(1, 2**63, n, np.uint64) * np.uint64(2) + np.uint64(1)
+    return np.random.Generator(np.random.PCG64(0)).integers(0, 2**63, n, np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 def from_edges(source: Ints, by: Ints, to: Ints, kinds: Ints, ends: np.ndarray[Any, np.dtype[np.bool_]]) -> Automaton:
@@ -157,7 +158,9 @@ def finer(partitions: Sequence[Ints]) -> Ints:
 
     def both(a: Ints, b: Ints) -> Ints:
         _, first, inverse = np.unique(a * BYTES + b, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[inverse.reshape(-1)]  # by the first byte of each
+        ranks: Ints = np.argsort(np.argsort(first))  # by the first byte of each
+        made: Ints = ranks[inverse.reshape(-1)]
+        return made
 
     return reduce(both, partitions)
 
@@ -282,4 +285,5 @@ def all_of(automata: Sequence[Automaton]) -> Automaton:
 
 
 NOTHING = np.empty(0, np.uint8), np.empty(0, np.int32)  # no edges
-EVERYTHING = from_edges(*np.zeros((3, 1), np.int64), np.zeros(BYTES, np.int64), np.array([True]))
+_ALONE = np.zeros(1, np.int64)
+EVERYTHING = from_edges(_ALONE, _ALONE, _ALONE, np.zeros(BYTES, np.int64), np.array([True]))

@@ -18,8 +18,11 @@ from pipeline.asked import NOTHING, Constraints
 from pipeline.automaton import EVERYTHING, Automaton, all_of
 from pipeline.errors import PipelineError
 from pipeline.expression import Expression, automaton, either, embedded, sequence
-from pipeline.grammar import lark, regex
+from pipeline.grammar import NotRegular, lark, regex
+from pipeline.guide import Guide
+from pipeline.parsed import Parsed, json_grammar, lark_grammar
 from pipeline.verse import ANY, MOST_WORDS, STRESSED, UNSTRESSED, Writing
+from pipeline.vocabulary import Vocabulary
 from train.files import write_atomic
 from train.notation import Notation
 
@@ -45,8 +48,16 @@ class Constrained:
         self._cache = cache
         given = notation.grammar() if grammar else None
         parts = [self._kept("grammar", given, lambda: lark(given))] if given else []
+        self._parsed: list[str] = []  # for llguidance
         if wanted.grammar:
-            parts.append(automaton(lark(wanted.grammar)))
+            try:
+                parts.append(automaton(lark(wanted.grammar)))
+            except NotRegular as error:
+                self._parsed.append(lark_grammar(wanted.grammar, str(error)))
+        if wanted.json_schema:
+            self._parsed.append(json_grammar(wanted.json_schema))
+        if len(self._parsed) > 1:
+            raise PipelineError("--grammar and --json-schema are both given", hint="pass one", exit_code=2)
         if wanted.regex:
             parts.append(automaton(regex(wanted.regex)))
         self._lines: list[Automaton] = []
@@ -59,11 +70,21 @@ class Constrained:
                     exit_code=2,
                 )
             parts += self._of_sounds(Writing(find()))
-        self.is_free = not parts
+        self.is_free = not (parts or self._parsed)
+        self._is_finite = bool(parts)
         self.automaton = all_of(parts) if parts else EVERYTHING
         if not self.automaton.ends.any():
             asked = ", ".join(wanted.asked()) or "the grammar"
             raise PipelineError(f"nothing is valid under {asked} together", hint="ask for less", exit_code=2)
+
+    def guide(self, vocabulary: Vocabulary, prompt: str = "") -> Guide | Parsed | None:
+        """What keeps samples that begin with a prompt to all of it; None if anything goes.
+
+        Raises:
+            PipelineError: nothing valid begins so.
+        """
+        beside = Guide(self.automaton, vocabulary, prompt) if self._is_finite else None
+        return Parsed(self._parsed[0], vocabulary, prompt, beside) if self._parsed else beside
 
     def lines_of(self, text: str) -> list[str]:
         """A valid text, line by line."""

@@ -58,7 +58,7 @@ def dictionary(texts: Sequence[bytes]) -> Automaton:
     source, by, to = source[order], by[order], to[order]
     bounds = np.searchsorted(height[source], np.arange(height.max() + 2))
     weights = noise(BYTES)
-    signs = np.where(ends, *noise(2)).astype(np.uint64)  # of what may follow: the same for states that are one
+    signs = noise(2)[ends.astype(np.int64)]  # of what may follow: the same for states that are one
     for level in range(1, int(height.max()) + 1):
         edges = slice(bounds[level], bounds[level + 1])
         np.add.at(signs, source[edges], mixed(weights[by[edges]], signs[to[edges]]))
@@ -67,8 +67,8 @@ def dictionary(texts: Sequence[bytes]) -> Automaton:
     rows = np.empty(len(first), np.int64)
     rows[state[first]] = first
     is_kept = rows[state[source]] == source
-    edges = state[source[is_kept]], by[is_kept], state[to[is_kept]]
-    return from_edges(*edges, np.arange(BYTES), ends[rows])
+    source, by, to = state[source[is_kept]], by[is_kept], state[to[is_kept]]
+    return from_edges(source, by, to, np.arange(BYTES), ends[rows])
 
 
 def mixed(weights: Signs, signs: Signs) -> Signs:

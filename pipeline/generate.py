@@ -154,7 +154,6 @@ def samples(
 
     from pipeline.answers import encode_sources, read_sources
     from pipeline.constraints import Constrained
-    from pipeline.guide import Guide
     from pipeline.vocabulary import Vocabulary
     from train.export import read_model
     from train.folder import check_model
@@ -173,7 +172,7 @@ def samples(
         held = Constrained(notation, constraints, grammar=valid is not False, cache=source.folder / GRAMMARS)
         if valid and held.is_free:
             raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
-    guide = Guide(held.automaton, Vocabulary.of(tokenizer, contract), text) if held and not held.is_free else None
+    guide = held.guide(Vocabulary.of(tokenizer, contract), text) if held else None
     if torch.cuda.is_available():
         model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
     made = generate(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.automaton import DEAD, Automaton
+from pipeline.automaton import DEAD, Automaton, States
 from pipeline.errors import PipelineError
 from pipeline.vocabulary import Vocabulary
 
@@ -58,7 +58,7 @@ class Guide:
         """Take from `logits` (B, V or more) the tokens that may not come, with `left` tokens after this one."""
         rows = self._rows(states)
         logits = logits[:, : self._vocabulary.size]
-        logits += self._allows[rows]
+        logits += self._allows.index_select(0, rows)
         longest = self._longest if self._is_whole else max(self._farthest[row] for row in rows.tolist())
         if left <= longest:
             after = self._after[rows].cpu().numpy()
@@ -69,6 +69,15 @@ class Guide:
     def follow(self, states: Tensor, chosen: Tensor) -> Tensor:
         """(B,) the states after these tokens."""
         return self._after[self._rows(states), chosen].long()
+
+    def row(self, state: int) -> States:
+        """(V,) the state after each token, or DEAD."""
+        row = int(self._rows(torch.tensor([state], device=self._after.device))[0])
+        return self._after[row].cpu().numpy()
+
+    def after(self, state: int, token: int) -> int:
+        """The state after a token."""
+        return int(self.row(state)[token])
 
     def _rows(self, states: Tensor) -> Tensor:
         """Where in the table each state is."""
