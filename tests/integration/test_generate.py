@@ -10,7 +10,8 @@ import torch
 from tokenizers import Tokenizer
 
 from pipeline.cli import main
-from pipeline.generate import Judged, lay_out, wrap
+from pipeline.layout import lay_out, wrap
+from pipeline.sampler import Judged
 from tests.models import make_tokenizer
 from train.contract import Contract
 from train.export import Vocabulary, write_model
