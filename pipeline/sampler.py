@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.asked import NOTHING, Constraints
+from pipeline.english import English
 from pipeline.errors import PipelineError
 from train.contract import Contract
 from train.notation import Notation, Problem, load_notation
@@ -13,6 +14,7 @@ from train.notation import Notation, Problem, load_notation
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from pipeline.surprisal import Surprisal
     from train.generate import Sampling
     from train.model import Model
 
@@ -33,6 +35,26 @@ class Judged:
     n_tokens: int
     source: str | None = None  # of a model of pairs: what it is the target of
     lines: Sequence[str] = ()  # of verse
+    surprisal: "Surprisal | None" = None
+    english: English | None = None
+    wav: str | None = None  # the file in which it is said
+
+    def record(self) -> dict[str, Any]:
+        """The sample for programs."""
+        return {
+            "index": self.index,
+            "type": self.type,
+            "text": self.text,
+            "ended": self.ended,
+            "valid": self.valid,
+            "problems": [problem._asdict() for problem in self.problems],
+            "n_tokens": self.n_tokens,
+            **({"source": self.source} if self.source is not None else {}),
+            **({"lines": self.lines} if len(self.lines) > 1 else {}),
+            **({"surprisal": [piece._asdict() for piece in self.surprisal.tokens]} if self.surprisal else {}),
+            **({"english": self.english.text} if self.english else {}),
+            **({"wav": self.wav} if self.wav else {}),
+        }
 
 
 def read_prompt(notation: Notation, prompt: str | None, prompt_phones: str | None) -> str:
@@ -95,6 +117,7 @@ class Sampler:
         self,
         *,
         n: int,
+        first: int = 0,
         sampling: "Sampling",
         seed: int = SEED,
         type_name: str | None = None,
@@ -104,21 +127,25 @@ class Sampler:
         batch_size: int | None = None,
         valid: bool | None = None,
         constraints: Constraints = NOTHING,
+        explain: bool = False,
     ) -> tuple[str, Iterator[Judged]]:
         """The prompt in the model's notation, and the samples one after the other. All is checked before the first.
 
         Args:
             n: How many; of each source, where there are sources.
+            first: The index of the first of them that is made.
             sources: Lines for a model of pairs to write targets for.
             valid: Whether they keep to the notation's grammar; None for wherever there is one.
             constraints: What else they keep to.
+            explain: Whether to measure their surprisal.
 
         Raises:
             PipelineError, TrainError: what `read_prompt` and `generate` refuse.
         """
         from pipeline.answers import encode_sources, read_sources
         from pipeline.constraints import Constrained
-        from pipeline.guide import Guide, Vocabulary
+        from pipeline.guide import Guide, Vocabulary, token_bytes
+        from pipeline.surprisal import Meter
         from train.generate import generate
         from train.score import judge
 
@@ -133,13 +160,16 @@ class Sampler:
             if valid and held.is_free:
                 raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
         guide = Guide(held.automaton, Vocabulary.of(tokenizer, contract), text) if held and not held.is_free else None
+        encoded = encode_sources(self.folder, asked, contract) if asked else None
+        meter = Meter(self.model, contract, token_bytes(tokenizer, contract), notation.symbols) if explain else None
         made = generate(
             self.model,
             contract,
             n=len(asked) or n,
+            first=first,
             types=None if type_name is None else [type_name],
             prompt_ids=prompt_ids,
-            sources=encode_sources(self.folder, asked, contract) if asked else None,
+            sources=encoded,
             sampling=sampling,
             seed=seed,
             batch_size=batch_size,
@@ -153,6 +183,9 @@ class Sampler:
                 n_tokens = len(sample.ids) - len(prompt_ids) + sample.ended
                 given = asked[sample.index] if asked else None
                 lines = held.lines_of(text) if held and sample.ended else [text]
-                yield Judged(sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given, lines)
+                bits = meter.measure(sample, encoded[sample.index] if encoded else None) if meter else None
+                yield Judged(
+                    sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given, lines, bits
+                )
 
         return text, judged()
