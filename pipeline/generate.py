@@ -176,7 +176,7 @@ def samples(
     if torch.cuda.is_available():
         model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
     made = generate(
-        model,
+        model.reader(),
         contract,
         n=len(asked) or n,
         types=None if type_name is None else [type_name],

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from train.contract import Contract
 from train.errors import TrainError
-from train.model import Model, Shape
+from train.model import Reading, Shape
 from train.pairs import filled_up
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
@@ -105,7 +105,7 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
 
 
 def generate(
-    model: Model,
+    model: Reading,
     contract: Contract,
     *,
     n: int,
@@ -238,7 +238,7 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 
 @torch.inference_mode()
 def read_batch(
-    model: Model,
+    model: Reading,
     contract: Contract,
     prefixes: Sequence[Sequence[int]],
     sampling: Sampling,
