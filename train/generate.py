@@ -6,7 +6,7 @@ of the cumulative distribution, so the other rows of the batch have no part in i
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from train.pairs import filled_up
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LEAST_TEMPERATURE = 1e-6  # below it fp32 has no room left between greedy and this
-LARGEST_BATCH = 32
+LARGEST_BATCH = 64
 CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -109,6 +109,7 @@ def generate(
     contract: Contract,
     *,
     n: int,
+    first: int = 0,
     types: Sequence[str] | None = None,
     prompt_ids: Sequence[int] = (),
     sources: Sequence[Sequence[int]] | None = None,
@@ -117,14 +118,15 @@ def generate(
     batch_size: int | None = None,
     guide: Guide | None = None,
 ) -> Iterator[Sample]:
-    """`n` samples in order of index, each as soon as it and those before it are done.
+    """Samples `first` to `n` in order of index, each as soon as it and those before it are done.
 
     Args:
+        first: Those before it are left out; the batches are the same, so the others are the same to the last bit.
         types: Sample i is of type `types[i % len(types)]`; None draws them as often as the corpus has them.
         prompt_ids: What each goes on from, after its opening.
         sources: What an encoder reads, each with its end: sample i is of `sources[i % len(sources)]`.
         sampling: The defaults of `Sampling` if None.
-        batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
+        batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 64 at most.
         guide: What keeps them valid; None for nothing.
 
     Raises:
@@ -132,11 +134,12 @@ def generate(
     """
     sampling = sampling or Sampling()
     require(n >= 1, "n", n, "it is 1 or more")
+    require(0 <= first <= n, "first", first, "it is 0 to n")
     require(seed >= 0, "seed", seed, "it is 0 or more")
     require_sources(model.shape, sources)
     require(batch_size is None or batch_size >= 1, "batch_size", batch_size, "it is 1 or more")
-    names = [types[i % len(types)] for i in range(n)] if types else draw_types(contract, n, seed)
-    prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(set(names))}
+    possible = set(types) if types else {name for name, documents in contract.documents.items() if documents}
+    prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(possible)}
     limits = {name: limit(model.shape, prefixes[name], len(prompt_ids), sampling.max_new_tokens) for name in prefixes}
     if guide is not None and guide.least > min(limits.values()):
         raise TrainError(
@@ -144,21 +147,26 @@ def generate(
             hint="raise max_new_tokens, shorten the prompt, or ask for less",
             exit_code=2,
         )
-    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape))
+    size = batch_size or fitting_batch(model.shape)
 
     def samples() -> Iterator[Sample]:
         done: dict[int, Sample] = {}
-        following = 0
-        for indices in plan:
-            rows = [prefixes[names[i]] for i in indices]
-            uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
-            of = [sources[i % len(sources)] for i in indices] if sources else None
-            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
-                i = indices[row]
-                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
-                while following in done:
-                    yield done.pop(following)
-                    following += 1
+        following = first
+        for chunk in (range(start, min(start + size, n)) for start in range(first - first % size, n, size)):
+            kinds = [types[i % len(types)] for i in chunk] if types else draw_types(contract, chunk, seed)
+            names = dict(zip(chunk, kinds, strict=True))
+            for indices in alike({i: len(prefixes[name]) for i, name in names.items()}):
+                rows = [prefixes[names[i]] for i in indices]
+                uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
+                of = [sources[i % len(sources)] for i in indices] if sources else None
+                for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
+                    i = indices[row]
+                    if i < first:
+                        continue
+                    done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
+                    while following in done:
+                        yield done.pop(following)
+                        following += 1
 
     return samples()
 
@@ -215,11 +223,11 @@ def stream(seed: int, index: int, purpose: int, n: int) -> Numbers:
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def draw_types(contract: Contract, n: int, seed: int) -> list[str]:
+def draw_types(contract: Contract, indices: Iterable[int], seed: int) -> list[str]:
     """A type for each sample, each type as often as the training documents have it."""
     names = sorted(contract.documents)
     bounds = np.cumsum([contract.documents[name] for name in names])
-    drawn = [stream(seed, i, TYPES, 1)[0] * bounds[-1] for i in range(n)]
+    drawn = [stream(seed, i, TYPES, 1)[0] * bounds[-1] for i in indices]
     return [names[place] for place in np.searchsorted(bounds, drawn, side="right")]
 
 
@@ -228,12 +236,10 @@ def fitting_batch(shape: Shape) -> int:
     return max(1, min(LARGEST_BATCH, CACHE_BYTES // (4 * shape.cached)))
 
 
-def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Indices of `lengths` in order, at most `size` at a time, those of one batch equally long."""
-    for start in range(0, len(lengths), size):
-        chunk = range(start, min(start + size, len(lengths)))
-        for length in sorted({lengths[i] for i in chunk}):
-            yield [i for i in chunk if lengths[i] == length]
+def alike(lengths: Mapping[int, int]) -> Iterator[list[int]]:
+    """Those of one length together, the shortest first."""
+    for length in sorted(set(lengths.values())):
+        yield [i for i in lengths if lengths[i] == length]
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ from tests.models import random_model
 from train import generate as module
 from train.contract import Contract
 from train.errors import TrainError
-from train.generate import Sample, Sampling, batches, choose, draw_types, fitting_batch, generate, stream
+from train.generate import Sample, Sampling, alike, choose, draw_types, fitting_batch, generate, stream
 from train.gpt2 import GPT2, Shape
 
 BOS, EOS, PAD, POEM, PLAY = range(5)
@@ -58,6 +58,13 @@ def test_a_sample_is_the_same_whatever_its_batch(batch_size: int, sampling: Samp
 def test_more_samples_begin_with_the_same_ones() -> None:
     model = random_model(SHAPE)
     assert made(model, n=12, seed=1)[:5] == made(model, n=5, seed=1)
+
+
+def test_samples_from_the_middle_are_those_that_all_together_have_there() -> None:
+    model = random_model(SHAPE)
+    together = made(model, n=12, seed=1, batch_size=4, sampling=Sampling(2.0))
+    for first in (0, 3, 4, 11, 12):
+        assert made(model, n=12, first=first, seed=1, batch_size=4, sampling=Sampling(2.0)) == together[first:]
 
 
 def test_another_seed_gives_other_samples() -> None:
@@ -166,16 +173,16 @@ def test_no_number_chooses_a_token_that_cannot_be() -> None:
 
 
 def test_types_are_drawn_as_often_as_the_corpus_has_them() -> None:
-    drawn = Counter(draw_types(CONTRACT, 4000, seed=0))
+    drawn = Counter(draw_types(CONTRACT, range(4000), seed=0))
     assert drawn["poems"] / 4000 == pytest.approx(0.6, abs=0.03)
     assert drawn["plays"] / 4000 == pytest.approx(0.3, abs=0.03)
     assert drawn[""] / 4000 == pytest.approx(0.1, abs=0.03)
-    assert draw_types(CONTRACT, 7, seed=5) == draw_types(CONTRACT, 50, seed=5)[:7]
+    assert draw_types(CONTRACT, range(3, 7), seed=5) == draw_types(CONTRACT, range(50), seed=5)[3:7]
 
 
 def test_a_type_without_documents_is_not_drawn() -> None:
     contract = Contract(**{**vars(CONTRACT), "documents": {"": 0, "plays": 0, "poems": 2}})
-    assert set(draw_types(contract, 50, seed=0)) == {"poems"}
+    assert set(draw_types(contract, range(50), seed=0)) == {"poems"}
 
 
 def test_random_streams_differ_by_seed_index_and_purpose_and_stay_what_they_are() -> None:
@@ -188,7 +195,7 @@ def test_random_streams_differ_by_seed_index_and_purpose_and_stay_what_they_are(
 
 
 def test_a_batch_holds_prefixes_of_one_length_only() -> None:
-    assert list(batches([2, 1, 2, 2, 1], 4)) == [[1], [0, 2, 3], [4]]
+    assert list(alike({5: 2, 6: 1, 7: 2, 8: 2})) == [[6], [5, 7, 8]]
 
 
 def test_the_batch_is_as_large_as_its_cache_allows() -> None:
@@ -253,7 +260,7 @@ def test_a_setting_that_means_nothing_is_refused(name: str, value: float) -> Non
     assert e.value.exit_code == 2 and e.value.hint
 
 
-@pytest.mark.parametrize(("name", "value"), [("n", 0), ("seed", -1), ("batch_size", 0)])
+@pytest.mark.parametrize(("name", "value"), [("n", 0), ("seed", -1), ("batch_size", 0), ("first", 2)])
 def test_numbers_that_mean_nothing_are_refused(name: str, value: int) -> None:
     with pytest.raises(TrainError, match=f"{name} = {value} means nothing") as e:
         generate(random_model(SHAPE), CONTRACT, **{"n": 1, name: value})  # type: ignore[arg-type]
