@@ -10,9 +10,9 @@ import click
 from pipeline import show
 from pipeline.answers import Pair, as_shards, encode_sources, held_out_pairs, read_pairs
 from pipeline.errors import PipelineError
-from pipeline.generate import Source, find_model
 from pipeline.likeness import compare
 from pipeline.options import json_option, workspace_option
+from pipeline.trained import Source, find_model
 from train.errors import TrainError
 from train.notation import load_notation
 from train.workspace import Workspace

@@ -14,14 +14,13 @@ from train.files import ASIDE, read_checked, remove, sync_folder, write_checked
 class Stream:
     """A file being written.
 
-    Args:
-        kept: The whole lines that an earlier run has left, as objects; they are not kept in memory.
+    Attributes:
+        n: Lines in it.
     """
 
     def __init__(self, file: IO[bytes], kept: Callable[[dict[str, Any]], None]) -> None:
         self._file = file
         self.n = self._keep(kept)
-        self.size = file.tell()
 
     def _keep(self, kept: Callable[[dict[str, Any]], None]) -> int:
         """Find how many whole lines there are, numbered from 0, and cut off what follows them."""
@@ -37,12 +36,11 @@ class Stream:
         self._file.truncate()
         return n
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Append an object, whose `index` is the number of those before it."""
-        line = json.dumps(record).encode() + b"\n"
-        self._file.write(line)
+    def __call__(self, line: str) -> None:
+        """Append the JSON of an object, whose `index` is the number of those before it."""
+        self._file.write(line.encode() + b"\n")
         self._file.flush()  # to the system: what is written outlives this process
-        self.n, self.size = self.n + 1, self.size + len(line)
+        self.n += 1
 
 
 @contextlib.contextmanager
@@ -62,25 +60,28 @@ def stream(
     aside, begun = path.with_name(ASIDE + path.name), path.with_name(f"{ASIDE}{path.name}.settings")
     with _naming(path), aside.open("a+b") as file:
         _lock(file, aside, path)
-        settings = json.loads(json.dumps(settings))
-        if begun.exists():
-            _require_same(read_checked(begun), settings, path, (aside, begun))
-        else:
-            file.truncate(0)  # of nobody knows what
-            write_checked(begun, settings)
-        lines = Stream(file, kept)
         try:
-            yield lines
+            wanted = json.loads(json.dumps(settings))
+            if begun.exists() and _size(file):
+                _require_same(read_checked(begun), wanted, path, (aside, begun))
+            else:
+                file.truncate(0)  # of nobody knows what
+                write_checked(begun, wanted)
+            yield Stream(file, kept)
             file.flush()
             os.fsync(file.fileno())
             os.replace(aside, path)  # noqa: PTH105 (as all renaming here: the crash tests count calls of os)
         except BaseException:
-            if not lines.n:
+            if not _size(file):
                 remove(aside)
                 remove(begun)
             raise
         sync_folder(path.parent)
         remove(begun)
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -121,7 +121,7 @@ def generate(
     """Samples `first` to `n` in order of index, each as soon as it and those before it are done.
 
     Args:
-        first: Those before it are left out; the batches are the same, so the others are the same to the last bit.
+        first: The index of the first that is wanted; the first batch begins with it.
         types: Sample i is of type `types[i % len(types)]`; None draws them as often as the corpus has them.
         prompt_ids: What each goes on from, after its opening.
         sources: What an encoder reads, each with its end: sample i is of `sources[i % len(sources)]`.
@@ -152,7 +152,7 @@ def generate(
     def samples() -> Iterator[Sample]:
         done: dict[int, Sample] = {}
         following = first
-        for chunk in (range(start, min(start + size, n)) for start in range(first - first % size, n, size)):
+        for chunk in (range(start, min(start + size, n)) for start in range(first, n, size)):
             kinds = [types[i % len(types)] for i in chunk] if types else draw_types(contract, chunk, seed)
             names = dict(zip(chunk, kinds, strict=True))
             for indices in alike({i: len(prefixes[name]) for i, name in names.items()}):
@@ -161,8 +161,6 @@ def generate(
                 of = [sources[i % len(sources)] for i in indices] if sources else None
                 for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
                     i = indices[row]
-                    if i < first:
-                        continue
                     done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
                     while following in done:
                         yield done.pop(following)

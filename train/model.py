@@ -165,6 +165,10 @@ class Model(nn.Module):
         """What samples fastest here, with the weights as they are now; they may take as much memory again."""
         return self
 
+    def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V) after each of `tokens` (B, T), which start a text; `source` as in `forward`."""
+        raise NotImplementedError
+
     def weights(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """The weights under the names and in the layout of a model folder.
 

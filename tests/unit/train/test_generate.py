@@ -63,7 +63,7 @@ def test_more_samples_begin_with_the_same_ones() -> None:
 def test_samples_from_the_middle_are_those_that_all_together_have_there() -> None:
     model = random_model(SHAPE)
     together = made(model, n=12, seed=1, batch_size=4, sampling=Sampling(2.0))
-    for first in (0, 3, 4, 11, 12):
+    for first in (0, 4, 8, 12):  # where a batch begins
         assert made(model, n=12, first=first, seed=1, batch_size=4, sampling=Sampling(2.0)) == together[first:]
 
 
