@@ -5,8 +5,9 @@ Its randomness is a stream of its own, keyed by seed and index. Each number of i
 of the cumulative distribution, so the other rows of the batch have no part in it beyond the last bits of a sum.
 """
 
+import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,11 +27,12 @@ LARGEST_BATCH = 64
 CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
+Processor = Callable[[Tensor, Tensor], Tensor]  # of transformers: ids (B, T) so far and logits (B, V), to other logits
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen. The cuts apply one after the other: top_k, top_p, min_p.
+    """How the next token is chosen. The cuts apply one after the other: top_k, top_p, min_p, typical_p.
 
     Args:
         temperature: Divides the logits; 0 takes the likeliest token.
@@ -38,6 +40,10 @@ class Sampling:
         top_p: Only the likeliest that together reach this probability.
         min_p: Only those at least this probable, as a share of the likeliest's probability.
         max_new_tokens: After the prompt; None for what is left of the context.
+        typical_p: Only those about as likely as is to be expected, that together reach this probability.
+        repetition_penalty: Divides positive logits of tokens that were there before, and multiplies negative ones.
+
+    Source: typical_p: Meister et al. 2022; repetition_penalty: Keskar et al. 2019; both as transformers has them.
 
     Raises:
         TrainError: a value that means nothing.
@@ -48,12 +54,19 @@ class Sampling:
     top_p: float | None = None
     min_p: float | None = None
     max_new_tokens: int | None = None
+    typical_p: float | None = None
+    repetition_penalty: float | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.temperature < math.inf, "temperature", self.temperature, "it is 0 (greedy) or more")
         require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "it is a number of tokens, 1 or more")
         require(self.top_p is None or 0 < self.top_p <= 1, "top_p", self.top_p, "it is more than 0 and at most 1")
         require(self.min_p is None or 0 <= self.min_p <= 1, "min_p", self.min_p, "it is from 0 to 1")
+        mass, penalty = self.typical_p, self.repetition_penalty
+        require(mass is None or 0 < mass <= 1, "typical_p", mass, "it is more than 0 and at most 1")
+        require(
+            penalty is None or 0 < penalty < math.inf, "repetition_penalty", penalty, "it is more than 0; 1 is none"
+        )
         given = self.max_new_tokens
         require(given is None or given >= 1, "max_new_tokens", given, "it is 1 or more")
 
@@ -268,11 +281,15 @@ def read_batch(
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
     states = guide.begin(len(prefixes), device) if guide else None
+    penalise = repetition(sampling.repetition_penalty)
+    read = tokens  # what was there before, for each line
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
     seen = 0
     for step in range(limit):
         logits = model.read(tokens, cache).float()
+        if penalise:
+            logits = penalise(torch.cat([read, written[:, :step]], 1), logits)
         logits[:, contract.vocab_size :] = -torch.inf
         logits.index_fill_(1, never, -torch.inf)
         after = guide.mask(logits, states, limit - step - 1) if guide and states is not None else None
@@ -298,7 +315,7 @@ def read_batch(
         if 4 * len(lines) <= 3 * len(running):  # leaving costs a copy of the cache, about a step
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
-            tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
+            tokens, read, written, numbers = tokens[kept], read[kept], written[kept], numbers[kept]
             states = states[kept] if states is not None else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
@@ -328,12 +345,33 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
         shares = shares.masked_fill(shares < least, 0.0)
     if sampling.min_p is not None:
         shares = shares.masked_fill(shares < sampling.min_p * shares.amax(-1, keepdim=True), 0.0)
+    if sampling.typical_p is not None and sampling.typical_p < 1:
+        shares = shares.masked_fill(typical(sampling.typical_p)(shares, shares.log()) == -torch.inf, 0.0)
     sums = shares.cumsum(-1, dtype=uniforms.dtype)
     total = sums[:, -1:]
     # Just below the total at most, so that the first sum above it is one to which its token added something.
     wanted = torch.minimum(uniforms[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
     places = torch.searchsorted(sums, wanted, right=True)  # (B, 1)
     return (places if ids is None else ids.gather(1, places))[:, 0]
+
+
+def repetition(penalty: float | None) -> Processor | None:
+    """What makes tokens that were there before less likely; None for nothing."""
+    if penalty is None or penalty == 1:
+        return None
+    from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor  # slow to import
+
+    found: Processor = RepetitionPenaltyLogitsProcessor(penalty)
+    return found
+
+
+@functools.cache
+def typical(mass: float) -> Processor:
+    """What takes away the tokens that are far likelier or unlikelier than is to be expected."""
+    from transformers.generation.logits_process import TypicalLogitsWarper  # slow to import
+
+    found: Processor = TypicalLogitsWarper(mass)
+    return found
 
 
 def exact(device: torch.device) -> torch.dtype:

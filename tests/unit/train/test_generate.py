@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+from transformers.generation.logits_process import TopKLogitsWarper, TypicalLogitsWarper
 
 from tests.models import random_model
 from train import generate as module
 from train.contract import Contract
 from train.errors import TrainError
 from train.generate import Sample, Sampling, alike, choose, draw_types, fitting_batch, generate, stream
-from train.gpt2 import GPT2, Shape
+from train.gpt2 import GPT2, Shape, hf_config
 
 BOS, EOS, PAD, POEM, PLAY = range(5)
 SHAPE = Shape(vocab_size=24, seq_len=32, n_layer=2, n_head=2, n_embd=16, n_inner=32)
@@ -46,7 +48,15 @@ def made(model: GPT2, **options: Any) -> list[Sample]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
-@pytest.mark.parametrize("sampling", [Sampling(1.0), Sampling(3.0, top_k=20), Sampling(8.0, top_p=0.98, min_p=0.01)])
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(1.0),
+        Sampling(3.0, top_k=20),
+        Sampling(8.0, top_p=0.98, min_p=0.01),
+        Sampling(3.0, typical_p=0.9, repetition_penalty=1.3),
+    ],
+)
 def test_a_sample_is_the_same_whatever_its_batch(batch_size: int, sampling: Sampling) -> None:
     model = random_model(SHAPE)
     together = made(model, n=20, sampling=sampling, seed=3, batch_size=20)
@@ -165,6 +175,33 @@ def test_tokens_are_as_frequent_as_their_probability(sampling: Sampling, expecte
     assert torch.bincount(chosen, minlength=4)[order].div(n).tolist() == pytest.approx(expected, abs=2 / n)
 
 
+@pytest.mark.parametrize("mass", [0.2, 0.6, 0.95])
+def test_what_is_typical_is_what_transformers_calls_so(mass: float) -> None:
+    logits = torch.randn(1, 60, generator=torch.Generator().manual_seed(0)) * 2
+    scores: Any = TopKLogitsWarper(40)(None, logits / 0.8)
+    expected = TypicalLogitsWarper(mass)(None, scores).softmax(-1)[0]
+    assert 1 < (expected > 0).sum() < 40
+    n = 20_000
+    numbers = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    chosen = choose(logits.expand(n, 60), Sampling(0.8, top_k=40, typical_p=mass), numbers)
+    torch.testing.assert_close(torch.bincount(chosen, minlength=60) / n, expected, rtol=0, atol=2 / n)
+
+
+def test_repetitions_are_as_unlikely_as_transformers_makes_them() -> None:
+    model = random_model(SHAPE)
+    other = GPT2LMHeadModel(GPT2Config(**hf_config(SHAPE, bos=BOS, eos=EOS, pad=PAD))).eval()
+    other.load_state_dict(model.weights(), strict=False)
+    never = [BOS, PAD, POEM, PLAY]
+    options = {"do_sample": False, "max_new_tokens": 20, "suppress_tokens": never, "repetition_penalty": 1.7}
+    given = torch.tensor([[BOS, POEM, 9, 8]])
+    expected = other.generate(given, attention_mask=torch.ones_like(given), **options)[0, 2:].tolist()
+    sampling = Sampling(0.0, max_new_tokens=20, repetition_penalty=1.7)
+    (sample, *_) = made(model, n=3, types=["poems"], prompt_ids=[9, 8], sampling=sampling)
+    assert sample.ids == [i for i in expected if i != EOS]
+    (plain, *_) = made(model, n=3, types=["poems"], prompt_ids=[9, 8], sampling=Sampling(0.0, max_new_tokens=20))
+    assert plain.ids != sample.ids
+
+
 def test_no_number_chooses_a_token_that_cannot_be() -> None:
     logits = torch.full((3, 6), -torch.inf)
     logits[:, [1, 4]] = torch.tensor([0.0, -30.0])
@@ -252,6 +289,8 @@ def test_an_unknown_type_is_refused_with_those_there_are() -> None:
         ("min_p", -0.1),
         ("min_p", 1.5),
         ("max_new_tokens", 0),
+        ("typical_p", 0.0),
+        ("repetition_penalty", 0.0),
     ],
 )
 def test_a_setting_that_means_nothing_is_refused(name: str, value: float) -> None:
