@@ -30,6 +30,7 @@ SECTIONS = {
         "pack": "Pack the shards again.",
         "generate": "Print samples of a trained model.",
         "evaluate": "Measure it on held-out text.",
+        "export": "Share it: a Hugging Face folder, a Space, a file for llama.cpp.",
     },
     "About trainings": {
         "models": "List the models there are, with sizes, memory and FLOPs.",
