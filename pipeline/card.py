@@ -10,7 +10,7 @@ from pipeline.generate import Judged
 from pipeline.legend import legend
 from pipeline.markup import Code, block, plain, table
 from pipeline.report import ran_on
-from train.contract import BOS, Contract, type_token
+from train.contract import BOS, SOURCE_TOKENIZER, Contract, type_token
 from train.history import History
 from train.log import duration
 from train.manifest import Manifest
@@ -129,17 +129,25 @@ def use(model: Exported) -> Iterator[str]:
     """Code that works: with transformers alone, and with phon."""
     code = ", trust_remote_code=True" if needs_code(model) else ""
     name = json.dumps(model.name)
-    if model.contract.pairs:
+    if pairs := model.contract.pairs:
         yield block(
             "from transformers import AutoModelForSeq2SeqLM, AutoTokenizer\n\n"
-            f"tokenizer = AutoTokenizer.from_pretrained({name})\n"
-            f"model = AutoModelForSeq2SeqLM.from_pretrained({name}{code})",
+            f"tokenizer = AutoTokenizer.from_pretrained({name}{code})\n"
+            f"model = AutoModelForSeq2SeqLM.from_pretrained({name}{code})\n"
+            'made = model.generate(tokenizer(TEXT, return_tensors="pt").input_ids, do_sample=False)\n'
+            "print(tokenizer.decode(made[0], skip_special_tokens=True))",
             "python",
         )
+        yield f"TEXT is a source, in the notation {Code(pairs.notation['name'])}; what comes is its target."
+        if pairs.tokenizer_sha256:
+            yield (
+                f"Sources have a tokenizer of their own: in place of `tokenizer(TEXT)` take the ids that "
+                f"{Code(SOURCE_TOKENIZER)} gives, add {pairs.offset:,} to each, and end with {model.contract.eos}."
+            )
         return
     yield block(
         "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-        f"tokenizer = AutoTokenizer.from_pretrained({name})\n"
+        f"tokenizer = AutoTokenizer.from_pretrained({name}{code})\n"
         f"model = AutoModelForCausalLM.from_pretrained({name}{code})\n"
         "made = model.generate()\n"
         "print(tokenizer.decode(made[0], skip_special_tokens=True))",

@@ -61,6 +61,8 @@ def export(source: Source, out: Path, telling: Telling, *, space: bool = False) 
     started = time.monotonic()
     check_model(source.folder)
     check_ours(out)
+    if space and Contract.read(source.folder).pairs:
+        raise PipelineError("a Space writes samples, and this model answers sources", hint="leave --space out")
     with aside_of(out) as place:
         wheel = None
         if space:

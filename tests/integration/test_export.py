@@ -16,12 +16,13 @@ from click.testing import CliRunner
 from huggingface_hub import ModelCard, SpaceCard
 from transformers import AutoTokenizer
 
+from pipeline import space_app
 from pipeline.errors import PipelineError
 from pipeline.export import begin_texts, command
 from pipeline.legend import WORDS
 from pipeline.markup import Code, block, cell
 from tests.models import make_tokenizer
-from tests.toy import ENVIRONMENT, log
+from tests.toy import log
 from train.contract import Contract
 from train.export import read_model
 from train.history import read_history
@@ -118,7 +119,9 @@ def test_what_is_not_an_untouched_export_is_left_alone(workspace: Path, folder: 
     assert (mine / "README.md").read_text() == "my own words"
 
 
-def test_a_space_writes_valid_samples_with_the_phon_it_brings(workspace: Path, tmp_path: Path) -> None:
+def test_a_space_writes_samples_with_the_phon_it_brings(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     space = tmp_path / "space"
     export(workspace, "--space", "--out", str(space), "--n", "0", "--licence", "my own")
     head = vars(SpaceCard((space / "README.md").read_text()).data)
@@ -130,14 +133,29 @@ def test_a_space_writes_valid_samples_with_the_phon_it_brings(workspace: Path, t
         assert file.testzip() is None
         assert "phon-0.1.0.dist-info/entry_points.txt" in file.namelist()
     asked = (
-        "import app, sys; app.unpack(); import pipeline\n"
-        "assert pipeline.__file__.startswith(sys.path[0]) and 'phon-' in sys.path[0], pipeline.__file__\n"
-        "print(app.write('the sea', 0.8, 'any', 1, 0)); print(app.write('x', -1, 'any', 1, 0))"
+        "import app, sys; app.unpack(); import pipeline.export\n"
+        "from importlib.metadata import files\n"
+        "assert pipeline.__file__.startswith(sys.path[0]), pipeline.__file__\n"
+        "assert all(one.hash for one in files('phon') if one.name != 'RECORD')\n"
+        "from train.notation import load_notation; print(load_notation({'name': 'arpabet'}).convert(['the sea']))"
     )
-    done = subprocess.run([sys.executable, "-c", asked], cwd=space, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"\*\*1\*\* .*valid\n\n```text\nthe sea", done.stdout)
-    assert "temperature = -1.0 means nothing" in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(space)!r})\n{asked}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "['DA0 si1']\n"), done.stderr
+    monkeypatch.setattr(space_app, "MODEL", space / "model")
+    said = space_app.write("the sea", 0.8, "any", 2, 0)
+    assert len(re.findall(r"\*\*\d\*\* .*valid\n\n```text\nthe sea", said)) == 2
+    assert "temperature = -1.0 means nothing" in space_app.write("x", -1, "any", 1, 0)
+
+
+def test_the_page_of_a_space_can_be_built(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gradio = pytest.importorskip("gradio", reason="gradio wants other versions than phon is tested with")
+    monkeypatch.setattr(space_app, "MODEL", workspace / "runs" / "tiny" / "model")
+    assert isinstance(space_app.page(), gradio.Interface)
 
 
 def test_options_that_do_not_go_together_are_refused(workspace: Path) -> None:
