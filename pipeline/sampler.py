@@ -1,6 +1,7 @@
 """What writes samples: a model with its tokenizer and notation, read once, and each sample judged by its rules."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -13,7 +14,9 @@ from train.notation import Notation, Problem, load_notation
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from train.generate import Sampling
+    from pipeline.constraints import Constrained
+    from pipeline.guide import Vocabulary
+    from train.generate import News, Sampling
     from train.model import Model
 
 SEED = 0
@@ -91,6 +94,13 @@ class Sampler:
             model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
         return cls(folder, model, contract, tokenizer, notation)
 
+    @functools.cached_property
+    def vocabulary(self) -> "Vocabulary":
+        """Its tokens, as grammars read them."""
+        from pipeline.guide import Vocabulary  # slow to import: torch
+
+        return Vocabulary.of(self.tokenizer, self.contract)
+
     def samples(
         self,
         *,
@@ -104,6 +114,8 @@ class Sampler:
         batch_size: int | None = None,
         valid: bool | None = None,
         constraints: Constraints = NOTHING,
+        held: "Constrained | None" = None,
+        watch: "Callable[[News], None] | None" = None,
     ) -> tuple[str, Iterator[Judged]]:
         """The prompt in the model's notation, and the samples one after the other. All is checked before the first.
 
@@ -112,13 +124,15 @@ class Sampler:
             sources: Lines for a model of pairs to write targets for.
             valid: Whether they keep to the notation's grammar; None for wherever there is one.
             constraints: What else they keep to.
+            held: The two, worked out already.
+            watch: Hears of tokens and their surprisals as they are chosen; what it raises ends the sampling.
 
         Raises:
             PipelineError, TrainError: what `read_prompt` and `generate` refuse.
         """
         from pipeline.answers import encode_sources, read_sources
         from pipeline.constraints import Constrained
-        from pipeline.guide import Guide, Vocabulary
+        from pipeline.guide import Guide
         from train.generate import generate
         from train.score import judge
 
@@ -127,12 +141,11 @@ class Sampler:
         asked = [line for line in read or () for _ in range(n)]
         text = read_prompt(notation, prompt, prompt_phones)
         prompt_ids = tokenizer.encode(text, add_special_tokens=False).ids
-        held = None
-        if valid is not False or constraints.asked():
+        if held is None and (valid is not False or constraints.asked()):
             held = Constrained(notation, constraints, grammar=valid is not False, cache=self.folder / GRAMMARS)
-            if valid and held.is_free:
-                raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
-        guide = Guide(held.automaton, Vocabulary.of(tokenizer, contract), text) if held and not held.is_free else None
+        if valid and held and held.is_free:
+            raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
+        guide = Guide(held.automaton, self.vocabulary, text) if held and not held.is_free else None
         made = generate(
             self.model,
             contract,
@@ -144,6 +157,8 @@ class Sampler:
             seed=seed,
             batch_size=batch_size,
             guide=guide,
+            surprisals=watch is not None,
+            watch=watch,
         )
 
         def judged() -> Iterator[Judged]:

@@ -6,7 +6,7 @@ of the cumulative distribution, so the other rows of the batch have no part in i
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ LARGEST_BATCH = 32
 CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
+News = list[tuple[int, list[int], list[float]]]  # of each sample that goes on: index, its newest ids, their surprisals
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Sample:
         ids: The prompt and what followed, without opening and end.
         ended: By `<|eos|>`, not by the limit.
         index: With `seed` it names the random stream.
+        surprisals: Bits of each id after the prompt, and of the end, by the model alone: before temperature, cuts and
+            guide. None where they were not asked for.
     """
 
     ids: list[int]
@@ -73,6 +76,7 @@ class Sample:
     type: str
     seed: int
     index: int
+    surprisals: list[float] | None = None
 
     def text(self, tokenizer: Tokenizer) -> str:
         """The sample as it is read."""
@@ -116,6 +120,8 @@ def generate(
     seed: int = 0,
     batch_size: int | None = None,
     guide: Guide | None = None,
+    surprisals: bool = False,
+    watch: Callable[[News], None] | None = None,
 ) -> Iterator[Sample]:
     """`n` samples in order of index, each as soon as it and those before it are done.
 
@@ -126,6 +132,8 @@ def generate(
         sampling: The defaults of `Sampling` if None.
         batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
         guide: What keeps them valid; None for nothing.
+        surprisals: Whether samples tell theirs.
+        watch: Hears of tokens as they are chosen; what it raises ends the sampling.
 
     Raises:
         TrainError: unknown type, a prompt longer than the context, a limit beyond it, or a setting that means nothing.
@@ -153,9 +161,17 @@ def generate(
             rows = [prefixes[names[i]] for i in indices]
             uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
             of = [sources[i % len(sources)] for i in indices] if sources else None
-            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
+
+            def tell(news: News, indices: Sequence[int] = indices) -> None:
+                assert watch is not None
+                watch([(indices[row], ids, bits) for row, ids, bits in news])
+
+            made = read_batch(
+                model, contract, rows, sampling, uniforms, of, guide, surprisals, tell if watch is not None else None
+            )
+            for row, new, ended, bits in made:
                 i = indices[row]
-                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
+                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i, bits)
                 while following in done:
                     yield done.pop(following)
                     following += 1
@@ -245,8 +261,10 @@ def read_batch(
     uniforms: Numbers,
     sources: Sequence[Sequence[int]] | None = None,
     guide: Guide | None = None,
-) -> Iterator[tuple[int, list[int], bool]]:
-    """Go on from `prefixes`, all equally long: row, its new ids without the end, and whether it ended; when it does.
+    surprisals: bool = False,
+    watch: Callable[[News], None] | None = None,
+) -> Iterator[tuple[int, list[int], bool, list[float] | None]]:
+    """Go on from `prefixes`, all equally long: row, its new ids without the end, whether it ended, surprisals; then.
 
     Args:
         uniforms: (B, limit) random numbers, one a token.
@@ -263,6 +281,7 @@ def read_batch(
         given = torch.from_numpy(arrays).to(device)
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
+    bits = torch.empty(len(prefixes), limit if surprisals else 0, device=device)
     states = guide.begin(len(prefixes), device) if guide else None
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
@@ -271,8 +290,11 @@ def read_batch(
         logits = model.read(tokens, cache).float()
         logits[:, contract.vocab_size :] = -torch.inf
         logits.index_fill_(1, never, -torch.inf)
+        free = logits.log_softmax(-1) if surprisals else None  # before the guide takes from it
         after = guide.mask(logits, states, limit - step - 1) if guide and states is not None else None
         chosen = choose(logits, sampling, numbers[:, step])
+        if free is not None:
+            bits[:, step] = free.gather(1, chosen[:, None])[:, 0] / -math.log(2)
         if after is not None:
             states = after.gather(1, chosen[:, None])[:, 0]
         written[:, step] = chosen
@@ -280,13 +302,18 @@ def read_batch(
         if step % look < look - 1 and step < limit - 1:
             continue
         ends = written[:, seen : step + 1] == contract.eos
+        if watch:
+            new = zip(running, written[:, seen : step + 1].tolist(), bits[:, seen : step + 1].tolist(), strict=True)
+            to_end = ((row, ids, said, [*ids, contract.eos].index(contract.eos) + 1) for row, ids, said in new)
+            watch([(row, ids[:end], said[:end]) for row, ids, said, end in to_end if row >= 0])
         seen = step + 1
         if not bool(ends.any()):
             continue
         for line, is_end in enumerate(ends.any(1).tolist()):
             if is_end and running[line] >= 0:
                 ids = written[line, :seen].tolist()
-                yield running[line], ids[: ids.index(contract.eos)], True
+                end = ids.index(contract.eos)
+                yield running[line], ids[:end], True, bits[line, : end + 1].tolist() if surprisals else None
                 running[line] = -1
         lines = [line for line, row in enumerate(running) if row >= 0]
         if not lines:
@@ -294,12 +321,12 @@ def read_batch(
         if 4 * len(lines) <= 3 * len(running):  # leaving costs a copy of the cache, about a step
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
-            tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
+            tokens, written, numbers, bits = tokens[kept], written[kept], numbers[kept], bits[kept]
             states = states[kept] if states is not None else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
         if row >= 0:
-            yield row, written[line].tolist(), False
+            yield row, written[line].tolist(), False, bits[line].tolist() if surprisals else None
 
 
 def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
