@@ -3,11 +3,11 @@
 import contextlib
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from phonetic.errors import PhoneticError
 from phonetic.voice import Voice
-from pipeline.say import phones_of, write_wav
+from pipeline.say import write_wav
 
 
 class Aloud:
@@ -31,15 +31,15 @@ class Aloud:
         except PhoneticError as error:
             self.silence = f"{error}; {error.hint}"
 
-    def wav(self, text: str, what: str) -> bytes:
-        """The sound of lines of phones or English.
+    def wav(self, lines: Iterable[str]) -> bytes:
+        """The sound of lines of compact phones.
 
         Raises:
             PhoneticError, PipelineError: it cannot be said.
         """
         file = io.BytesIO()
         with self._ready() as voice:
-            write_wav(file, voice, phones_of(text.split("\n"), what))
+            write_wav(file, voice, lines)
         return file.getvalue()
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from pipeline.errors import PipelineError
 from pipeline.messages import About, Answer, Done, Event, Failed, Saying, Start, Trouble, Wish, Written
 from pipeline.page import STYLE, element, page
 from pipeline.report import report
+from pipeline.say import phones_of
 from pipeline.worker import Full, Job, Worker
 from pipeline.writer import Writer
 from train.errors import TrainError
@@ -134,9 +135,14 @@ class Service:
         self._sayings += 1
         try:
             async with self._speaking:
-                return await asyncio.to_thread(self._aloud.wav, saying.text, saying.what)
+                return await asyncio.to_thread(self._say, saying)
         finally:
             self._sayings -= 1
+
+    def _say(self, saying: Saying) -> bytes:
+        given = saying.text.split("\n")
+        is_sample = saying.what == "sample"
+        return self._aloud.wav(map(self._writer.phones, given) if is_sample else phones_of(given, saying.what))
 
     async def report(self) -> str:
         """The page on the run's training, made anew where its log has grown.

@@ -30,6 +30,7 @@ SECTIONS = {
         "pack": "Pack the shards again.",
         "generate": "Print samples of a trained model.",
         "serve": "Write samples on a page in the browser, or by an API.",
+        "samples": "Show all samples made so far, or make one again.",
         "evaluate": "Measure it on held-out text.",
     },
     "About trainings": {

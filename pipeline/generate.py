@@ -3,27 +3,26 @@
 import contextlib
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.again import gather
 from pipeline.asked import Constraints, constraint_options
-from pipeline.layout import lay_out
+from pipeline.kept import Keeper, told
+from pipeline.layout import columns_of_terminal, lay_out, legend
 from pipeline.options import json_option, workspace_option
 from pipeline.pronounce import open_text, read_lines
+from pipeline.reading import Reading, reading_options
 from pipeline.sampler import SEED, Sampler
 from pipeline.show import printable, progress
 from pipeline.trained import find_model
 from train.files import write_atomic
 from train.workspace import Workspace
-
-NARROWEST, WIDEST = 20, 120
 
 
 @contextlib.contextmanager
@@ -58,6 +57,8 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
 @constraint_options
 @click.option("--seed", default=SEED, show_default=True, help="Same seed, same samples.")
 @click.option("--batch-size", type=int, metavar="N", help="Samples at a time; else as many as 1 GiB holds, 32 at most.")
+@reading_options
+@click.option("--keep/--no-keep", default=True, help="Keep them for phon samples; on by default, in a workspace.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file instead.")
 @json_option
 def command(
@@ -77,6 +78,8 @@ def command(
     constraints: Constraints,
     seed: int,
     batch_size: int | None,
+    reading: Reading,
+    keep: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -97,54 +100,72 @@ def command(
             lines = list(read_lines(stream, "standard input" if source == "-" else source))
     from train.generate import Sampling  # imports torch
 
-    sampling = Sampling(temperature, top_k, top_p, min_p, max_new_tokens)
-    text, made = Sampler.open(model.folder).samples(
-        n=n,
-        sampling=sampling,
-        seed=seed,
-        type_name=type_name,
-        prompt=prompt,
-        prompt_phones=prompt_phones,
-        sources=lines,
-        batch_size=batch_size,
-        valid=valid,
-        constraints=constraints,
-    )
+    sampler = Sampler.open(model.folder)
+    samplings = reading.samplings(Sampling(temperature, top_k, top_p, min_p, max_new_tokens))
+    made = [
+        sampler.samples(
+            n=n,
+            sampling=sampling,
+            seed=seed,
+            type_name=type_name,
+            prompt=prompt,
+            prompt_phones=prompt_phones,
+            sources=lines,
+            batch_size=batch_size,
+            valid=valid,
+            constraints=constraints,
+            explain=reading.explain,
+        )
+        for sampling in samplings
+    ]
     total = n * len(lines) if lines else n
     settings: dict[str, Any] = {
         "run": model.run,
         "checkpoint": model.checkpoint,
         "seed": seed,
-        "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
         "min_p": min_p,
         "max_new_tokens": max_new_tokens,
-        "prompt": text,
+        "prompt": made[0][0],
         "constraints": {**constraints.asked(), **({} if valid is not False else {"valid": False})},
     }
-    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((100, 24)).columns))
-    n_valid = n_tokens = 0
-    started = time.perf_counter()
-    silent = out is not None or not sys.stdout.isatty()
-    with destination(out) as write, progress() if silent else contextlib.nullcontext(lambda line: None) as tell:
-        for sample in made:
-            n_valid += sample.valid
-            n_tokens += sample.n_tokens
-            if as_json:
-                problems = [problem._asdict() for problem in sample.problems]
-                record = {**asdict(sample), "problems": problems, **settings}
-                left_out = {*(() if lines else ("source",)), *(() if len(sample.lines) > 1 else ("lines",))}
-                write(json.dumps({key: value for key, value in record.items() if key not in left_out}))
-            elif lines:
-                write(printable(sample.text))
-            else:
-                write(lay_out(sample, width))
-            tell(f"{sample.index + 1} of {total} samples")
+    facts = gather(workspace, model, sampler, n, seed, type_name, settings["prompt"], valid, constraints)
+    keepers = [Keeper(workspace, facts, sampling, lines, wanted=keep) for sampling in samplings]
+    is_seen = out is None and sys.stdout.isatty()
+    in_color = is_seen and not os.environ.get("NO_COLOR")
+    is_bare = lines is not None and not (reading.spell or reading.explain)
+    width = columns_of_terminal()
+    valid_of = dict.fromkeys(samplings, 0)
+    n_tokens = 0
+    with (
+        reading.ready(sampler.notation, workspace, total) as read,
+        destination(out) as write,
+        contextlib.nullcontext(lambda line: None) if is_seen else progress() as tell,
+    ):
+        started = time.perf_counter()
+        if reading.explain and not as_json:
+            write(legend(in_color) + "\n")
+        for sampling, keeper, (_, block) in zip(samplings, keepers, made, strict=True):
+            if reading.strip and not as_json:
+                write(click.style(f"temperature {sampling.temperature:g}", bold=True) + "\n")
+            for sample in keeper.keep(read(block, sampling.temperature)):
+                valid_of[sampling] += sample.valid
+                n_tokens += sample.n_tokens
+                if as_json:
+                    write(json.dumps({**sample.record(), **settings, "temperature": sampling.temperature}))
+                elif is_bare:
+                    write(printable(sample.text))
+                else:
+                    write(lay_out(sample, width, in_color=in_color))
+                tell(f"{sample.index + 1} of {total} samples")
     elapsed_s = time.perf_counter() - started
+    shares = [f"{number} valid of {total}" for number in valid_of.values()]
+    if reading.strip:
+        shares = [f"{share} at {each.temperature:g}" for share, each in zip(shares, samplings, strict=True)]
     where = f", written to {out}" if out else ""
     click.echo(
-        f"{n_valid} valid of {total}, {n_tokens:,} tokens in {elapsed_s:.1f} s ({n_tokens / elapsed_s:,.0f} tokens/s), "
-        f"seed {seed}, run {model.run}{where}",
+        f"{', '.join(shares)}, {n_tokens:,} tokens in {elapsed_s:.1f} s ({n_tokens / elapsed_s:,.0f} tokens/s), "
+        f"seed {seed}, run {model.run}{told(keepers)}{where}",
         err=True,
     )

@@ -60,7 +60,9 @@ class Saying(Message):
     """What to say aloud, a line at a time."""
 
     text: Text = Field(min_length=1, examples=["fA0nE1tI0k I1GglI0S"])
-    what: Literal["auto", "phones", "english"] = Field("auto", alias="as")
+    what: Literal["sample", "phones", "english"] = Field(
+        "sample", alias="as", description="A sample of the model may have words that are not valid; they are left out."
+    )
 
 
 class Wrong(Message):
@@ -72,11 +74,11 @@ class Wrong(Message):
 
 
 class Piece(Message):
-    """A token: what it stands for, its bits of surprisal, and those of each of its symbols."""
+    """A part of a sample's text and its surprisal, by the model's own distribution; places count characters."""
 
-    text: str
+    start: int
+    end: int
     bits: float
-    bits_a_symbol: float
 
 
 class Start(Message):
@@ -99,11 +101,11 @@ class Tokens(Message):
 
     event: Literal["tokens"] = "tokens"
     index: int
-    pieces: list[Piece]
+    text: str
 
 
 class Written(Message):
-    """A sample, judged. Its text is the prompt and the pieces after one another, without spaces around it."""
+    """A sample, judged. Its text starts with the prompt."""
 
     event: Literal["sample"] = "sample"
     index: int
@@ -115,7 +117,8 @@ class Written(Message):
     valid: bool
     problems: list[Wrong]
     n_tokens: int
-    pieces: list[Piece]
+    tokens: list[Piece]
+    symbols: list[Piece]
 
 
 class Done(Message):

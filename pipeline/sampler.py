@@ -1,12 +1,12 @@
 """What writes samples: a model with its tokenizer and notation, read once, and each sample judged by its rules."""
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.asked import NOTHING, Constraints
+from pipeline.english import English
 from pipeline.errors import PipelineError
 from train.contract import Contract
 from train.notation import Notation, Problem, load_notation
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from pipeline.constraints import Constrained
-    from pipeline.guide import Vocabulary
+    from pipeline.surprisal import Surprisal
     from train.generate import News, Sampling
     from train.model import Model
 
@@ -36,6 +36,26 @@ class Judged:
     n_tokens: int
     source: str | None = None  # of a model of pairs: what it is the target of
     lines: Sequence[str] = ()  # of verse
+    surprisal: "Surprisal | None" = None
+    english: English | None = None
+    wav: str | None = None  # the file in which it is said
+
+    def record(self) -> dict[str, Any]:
+        """The sample for programs."""
+        return {
+            "index": self.index,
+            "type": self.type,
+            "text": self.text,
+            "ended": self.ended,
+            "valid": self.valid,
+            "problems": [problem._asdict() for problem in self.problems],
+            "n_tokens": self.n_tokens,
+            **({"source": self.source} if self.source is not None else {}),
+            **({"lines": self.lines} if len(self.lines) > 1 else {}),
+            **({"surprisal": [piece._asdict() for piece in self.surprisal.tokens]} if self.surprisal else {}),
+            **({"english": self.english.text} if self.english else {}),
+            **({"wav": self.wav} if self.wav else {}),
+        }
 
 
 def read_prompt(notation: Notation, prompt: str | None, prompt_phones: str | None) -> str:
@@ -94,17 +114,11 @@ class Sampler:
             model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
         return cls(folder, model, contract, tokenizer, notation)
 
-    @functools.cached_property
-    def vocabulary(self) -> "Vocabulary":
-        """Its tokens, as grammars read them."""
-        from pipeline.guide import Vocabulary  # slow to import: torch
-
-        return Vocabulary.of(self.tokenizer, self.contract)
-
     def samples(
         self,
         *,
         n: int,
+        first: int = 0,
         sampling: "Sampling",
         seed: int = SEED,
         type_name: str | None = None,
@@ -114,6 +128,7 @@ class Sampler:
         batch_size: int | None = None,
         valid: bool | None = None,
         constraints: Constraints = NOTHING,
+        explain: bool = False,
         held: "Constrained | None" = None,
         watch: "Callable[[News], None] | None" = None,
     ) -> tuple[str, Iterator[Judged]]:
@@ -121,18 +136,21 @@ class Sampler:
 
         Args:
             n: How many; of each source, where there are sources.
+            first: The index of the first of them that is made.
             sources: Lines for a model of pairs to write targets for.
             valid: Whether they keep to the notation's grammar; None for wherever there is one.
             constraints: What else they keep to.
-            held: The two, worked out already.
-            watch: Hears of tokens and their surprisals as they are chosen; what it raises ends the sampling.
+            explain: Whether to measure their surprisal.
+            held: What `valid` and `constraints` come to, worked out already.
+            watch: Hears of tokens as they are chosen; what it raises ends the sampling.
 
         Raises:
             PipelineError, TrainError: what `read_prompt` and `generate` refuse.
         """
         from pipeline.answers import encode_sources, read_sources
         from pipeline.constraints import Constrained
-        from pipeline.guide import Guide
+        from pipeline.guide import Guide, Vocabulary, token_bytes
+        from pipeline.surprisal import Meter
         from train.generate import generate
         from train.score import judge
 
@@ -145,19 +163,21 @@ class Sampler:
             held = Constrained(notation, constraints, grammar=valid is not False, cache=self.folder / GRAMMARS)
         if valid and held and held.is_free:
             raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
-        guide = Guide(held.automaton, self.vocabulary, text) if held and not held.is_free else None
+        guide = Guide(held.automaton, Vocabulary.of(tokenizer, contract), text) if held and not held.is_free else None
+        encoded = encode_sources(self.folder, asked, contract) if asked else None
+        meter = Meter(self.model, contract, token_bytes(tokenizer, contract), notation.symbols) if explain else None
         made = generate(
             self.model,
             contract,
             n=len(asked) or n,
+            first=first,
             types=None if type_name is None else [type_name],
             prompt_ids=prompt_ids,
-            sources=encode_sources(self.folder, asked, contract) if asked else None,
+            sources=encoded,
             sampling=sampling,
             seed=seed,
             batch_size=batch_size,
             guide=guide,
-            surprisals=watch is not None,
             watch=watch,
         )
 
@@ -168,6 +188,9 @@ class Sampler:
                 n_tokens = len(sample.ids) - len(prompt_ids) + sample.ended
                 given = asked[sample.index] if asked else None
                 lines = held.lines_of(text) if held and sample.ended else [text]
-                yield Judged(sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given, lines)
+                bits = meter.measure(sample, encoded[sample.index] if encoded else None) if meter else None
+                yield Judged(
+                    sample.index, sample.type, text, sample.ended, valid, problems, n_tokens, given, lines, bits
+                )
 
         return text, judged()

@@ -34,10 +34,9 @@ def open_service(workspace: Workspace, model: Source, *, places: int = PLACES, l
     from pipeline.aloud import Aloud
     from pipeline.api import Service
     from pipeline.sampler import Sampler
-    from pipeline.spell import spellers
     from pipeline.writer import Writer
 
-    writer = Writer(Sampler.open(model.folder), model.run, spellers(workspace))
+    writer = Writer(Sampler.open(model.folder), model.run, workspace)
     writer.warm()
     folder = workspace.runs / model.run
     return Service(

@@ -1,20 +1,22 @@
 """A model that writes on request: a wish in; out come tokens as they are chosen, then samples, also in English."""
 
 import codecs
-import re
+import contextlib
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.compiler import Compiler
+from pipeline.english import Phones, Spell, saying, spelling
 from pipeline.errors import PipelineError
 from pipeline.messages import LARGEST_SEED, Done, Event, Piece, Start, Tokens, Wish, Written, Wrong
 from pipeline.sampler import GRAMMARS, Judged, Sampler
-from pipeline.spell import Spellers
+from train.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pipeline.surprisal import Piece as Measured
     from train.generate import News, Sampling
 
 TELL_S = 0.05  # between two events that tell tokens
@@ -37,25 +39,20 @@ class Writer:
 
     Args:
         run: What `phon generate --run` would call the model.
-        spellers: What spells phones; None where the notation has none.
+        workspace: As whose corpus samples are spelled.
     """
 
-    def __init__(self, sampler: Sampler, run: str, spellers: Spellers | None) -> None:
-        from pipeline.bpe import byte_characters
+    def __init__(self, sampler: Sampler, run: str, workspace: Workspace) -> None:
+        from pipeline.guide import token_bytes  # imports torch
 
         self.sampler = sampler
         self._run = run
-        self._spellers = spellers if getattr(sampler.notation, "form", "") else None
+        self._spell: Spell | None = None
+        self._phones: Phones | None = None
+        with contextlib.suppress(PipelineError):  # a notation that is no way of writing English
+            self._spell, self._phones = spelling(sampler.notation, workspace), saying(sampler.notation)
         self._compiler = Compiler(sampler.notation, sampler.folder / GRAMMARS)
-        byte_of = {character: byte for byte, character in enumerate(byte_characters())}
-        special = sampler.contract.special_ids()
-        self._bytes = {
-            number: bytes(byte_of[mark] for mark in text)
-            for text, number in sampler.tokenizer.get_vocab(with_added_tokens=True).items()
-            if number not in special and all(mark in byte_of for mark in text)
-        }
-        symbols = sorted(sampler.notation.symbols, key=len, reverse=True)
-        self._symbol = re.compile("|".join([*map(re.escape, symbols), "."]), re.DOTALL)
+        self._bytes = token_bytes(sampler.tokenizer, sampler.contract)
 
     def close(self) -> None:
         """End what was started."""
@@ -69,7 +66,7 @@ class Writer:
             self._compiler.start()
             for _ in self.sampler.samples(n=1, sampling=self._sampling(Wish(max_new_tokens=8)))[1]:
                 pass
-            self.english("hA0lo1")
+            self.english(notation.convert(["hello"])[0])
 
     def write(self, wish: Wish, listener: Listener, *, tokens: bool) -> None:
         """Tell the start, each sample, and the end.
@@ -82,7 +79,7 @@ class Writer:
         """
         started = time.monotonic()
         seed = secrets.randbelow(LARGEST_SEED + 1) if wish.seed is None else wish.seed
-        tally = Tally(self._piece, listener, tokens)
+        tally = Tally(self._bytes, listener, tokens)
         constraints = wish.constraints
         held = None
         if wish.valid is not False or constraints.asked():
@@ -101,6 +98,7 @@ class Writer:
             batch_size=wish.n,
             valid=wish.valid,
             constraints=constraints,
+            explain=True,
             held=held,
             watch=tally.add,
         )
@@ -108,7 +106,7 @@ class Writer:
         n_valid = n_tokens = 0
         for sample in made:
             tally.flush()
-            listener.tell(self._written(sample, tally.pieces.pop(sample.index, [])))
+            listener.tell(self._written(sample))
             listener.check()
             n_valid += sample.valid
             n_tokens += sample.n_tokens
@@ -117,17 +115,17 @@ class Writer:
         listener.tell(Done(valid=n_valid, n_tokens=n_tokens, seconds=round(seconds, 3), command=command))
 
     def english(self, text: str) -> str | None:
-        """What phones read as; None for what is none."""
-        from phonetic.forms import read_phones
+        """What a sample reads as; None where that cannot be told."""
+        return self._spell(text).text if self._spell else None
 
-        if self._spellers is None:
-            return None
-        phones, problems = read_phones(text, self.sampler.notation.form)  # type: ignore[attr-defined]
-        return None if problems or not text else self._spellers(phones.stress).spell([phones.line])[0]
+    def phones(self, text: str) -> str:
+        """A sample as compact phones, to be said; empty where that cannot be told."""
+        return self._phones(text) if self._phones else ""
 
-    def _written(self, sample: Judged, pieces: Sequence[Piece]) -> Written:
+    def _written(self, sample: Judged) -> Written:
         lines = [*(sample.lines or [sample.text])]
         english = [self.english(line) for line in lines]
+        measured = sample.surprisal
         return Written(
             index=sample.index,
             type=sample.type,
@@ -136,19 +134,11 @@ class Writer:
             english=None if None in english else "\n".join(map(str, english)),
             ended=sample.ended,
             valid=sample.valid,
-            problems=[Wrong(start=start, end=end, reason=reason) for start, end, reason in sample.problems],
+            problems=[Wrong(**problem._asdict()) for problem in sample.problems],
             n_tokens=sample.n_tokens,
-            pieces=[*pieces],
+            tokens=pieces(measured.tokens) if measured else [],
+            symbols=pieces(measured.symbols) if measured else [],
         )
-
-    def _piece(self, token: int, bits: float, decode: Callable[[bytes], str]) -> Piece | None:
-        """A token for reading; None if it stands for no text."""
-        data = self._bytes.get(token)
-        if data is None:
-            return None
-        text = decode(data)
-        n_symbols = len(self._symbol.findall(text)) or 1
-        return Piece(text=text, bits=round(max(0.0, bits), 2), bits_a_symbol=round(max(0.0, bits) / n_symbols, 2))
 
     def _sampling(self, wish: Wish) -> "Sampling":
         from train.generate import Sampling
@@ -173,38 +163,38 @@ class Writer:
         return shlex.join(words)
 
 
-class Tally:
-    """The pieces of each sample so far, told to a listener every now and then."""
+def pieces(measured: "Iterable[Measured]") -> list[Piece]:
+    """Surprisals, as messages have them."""
+    return [Piece(start=start, end=end, bits=round(bits, 2)) for start, end, bits in measured]
 
-    def __init__(
-        self, make: Callable[[int, float, Callable[[bytes], str]], Piece | None], listener: Listener, tokens: bool
-    ) -> None:
-        self.pieces: dict[int, list[Piece]] = {}
-        self._new: dict[int, list[Piece]] = {}
-        self._decoders: dict[int, Callable[[bytes], str]] = {}
-        self._make = make
+
+class Tally:
+    """What was written of each sample since a listener was told last, which is every now and then."""
+
+    def __init__(self, tokens: Mapping[int, bytes], listener: Listener, tells: bool) -> None:
+        self._bytes = tokens
         self._listener = listener
-        self._tokens = tokens
+        self._tells = tells
+        self._new: dict[int, str] = {}
+        self._decoders: dict[int, Callable[[bytes], str]] = {}
         self._next = 0.0
 
     def add(self, news: "News") -> None:
         """Take what was chosen."""
         self._listener.check()
-        for index, ids, bits in news:
+        for index, ids in news:
             decode = self._decoders.get(index)
             if decode is None:
                 decode = self._decoders[index] = codecs.getincrementaldecoder("utf-8")("replace").decode
-            made = (self._make(token, its_bits, decode) for token, its_bits in zip(ids, bits, strict=True))
-            new = [piece for piece in made if piece]
-            self.pieces.setdefault(index, []).extend(new)
-            self._new.setdefault(index, []).extend(new)
+            text = decode(b"".join(self._bytes.get(token, b"") for token in ids))
+            self._new[index] = self._new.get(index, "") + text
         if time.monotonic() >= self._next:
             self.flush()
 
     def flush(self) -> None:
         """Tell what was not told yet."""
-        if self._tokens:
-            for index, pieces in self._new.items():
-                self._listener.tell(Tokens(index=index, pieces=pieces))
+        if self._tells:
+            for index, text in self._new.items():
+                self._listener.tell(Tokens(index=index, text=text))
         self._new = {}
         self._next = time.monotonic() + TELL_S

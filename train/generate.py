@@ -26,7 +26,7 @@ LARGEST_BATCH = 32
 CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
-News = list[tuple[int, list[int], list[float]]]  # of each sample that goes on: index, its newest ids, their surprisals
+News = list[tuple[int, list[int]]]  # of each sample that goes on: its index, and its newest ids up to its end
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,6 @@ class Sample:
         ids: The prompt and what followed, without opening and end.
         ended: By `<|eos|>`, not by the limit.
         index: With `seed` it names the random stream.
-        surprisals: Bits of each id after the prompt, and of the end, by the model alone: before temperature, cuts and
-            guide. None where they were not asked for.
     """
 
     ids: list[int]
@@ -76,7 +74,6 @@ class Sample:
     type: str
     seed: int
     index: int
-    surprisals: list[float] | None = None
 
     def text(self, tokenizer: Tokenizer) -> str:
         """The sample as it is read."""
@@ -120,7 +117,7 @@ def generate(
     seed: int = 0,
     batch_size: int | None = None,
     guide: Guide | None = None,
-    surprisals: bool = False,
+    first: int = 0,
     watch: Callable[[News], None] | None = None,
 ) -> Iterator[Sample]:
     """`n` samples in order of index, each as soon as it and those before it are done.
@@ -132,7 +129,7 @@ def generate(
         sampling: The defaults of `Sampling` if None.
         batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
         guide: What keeps them valid; None for nothing.
-        surprisals: Whether samples tell theirs.
+        first: The index of the first that is wanted: those before it are not made.
         watch: Hears of tokens as they are chosen; what it raises ends the sampling.
 
     Raises:
@@ -152,11 +149,11 @@ def generate(
             hint="raise max_new_tokens, shorten the prompt, or ask for less",
             exit_code=2,
         )
-    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape))
+    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape), first)
 
     def samples() -> Iterator[Sample]:
         done: dict[int, Sample] = {}
-        following = 0
+        following = first
         for indices in plan:
             rows = [prefixes[names[i]] for i in indices]
             uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
@@ -164,14 +161,12 @@ def generate(
 
             def tell(news: News, indices: Sequence[int] = indices) -> None:
                 assert watch is not None
-                watch([(indices[row], ids, bits) for row, ids, bits in news])
+                watch([(indices[row], ids) for row, ids in news])
 
-            made = read_batch(
-                model, contract, rows, sampling, uniforms, of, guide, surprisals, tell if watch is not None else None
-            )
-            for row, new, ended, bits in made:
+            follow = tell if watch is not None else None
+            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide, follow):
                 i = indices[row]
-                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i, bits)
+                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
                 while following in done:
                     yield done.pop(following)
                     following += 1
@@ -244,9 +239,9 @@ def fitting_batch(shape: Shape) -> int:
     return max(1, min(LARGEST_BATCH, CACHE_BYTES // (4 * shape.cached)))
 
 
-def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Indices of `lengths` in order, at most `size` at a time, those of one batch equally long."""
-    for start in range(0, len(lengths), size):
+def batches(lengths: Sequence[int], size: int, first: int = 0) -> Iterator[list[int]]:
+    """Indices of `lengths` from `first` on in order, at most `size` at a time, those of one batch equally long."""
+    for start in range(first, len(lengths), size):
         chunk = range(start, min(start + size, len(lengths)))
         for length in sorted({lengths[i] for i in chunk}):
             yield [i for i in chunk if lengths[i] == length]
@@ -261,14 +256,14 @@ def read_batch(
     uniforms: Numbers,
     sources: Sequence[Sequence[int]] | None = None,
     guide: Guide | None = None,
-    surprisals: bool = False,
     watch: Callable[[News], None] | None = None,
-) -> Iterator[tuple[int, list[int], bool, list[float] | None]]:
-    """Go on from `prefixes`, all equally long: row, its new ids without the end, whether it ended, surprisals; then.
+) -> Iterator[tuple[int, list[int], bool]]:
+    """Go on from `prefixes`, all equally long: row, its new ids without the end, and whether it ended; when it does.
 
     Args:
         uniforms: (B, limit) random numbers, one a token.
         sources: What an encoder reads, for each row.
+        watch: As that of `generate`, of rows.
     """
     device = model.device
     limit = uniforms.shape[1]
@@ -281,7 +276,6 @@ def read_batch(
         given = torch.from_numpy(arrays).to(device)
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
-    bits = torch.empty(len(prefixes), limit if surprisals else 0, device=device)
     states = guide.begin(len(prefixes), device) if guide else None
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
@@ -290,11 +284,8 @@ def read_batch(
         logits = model.read(tokens, cache).float()
         logits[:, contract.vocab_size :] = -torch.inf
         logits.index_fill_(1, never, -torch.inf)
-        free = logits.log_softmax(-1) if surprisals else None  # before the guide takes from it
         after = guide.mask(logits, states, limit - step - 1) if guide and states is not None else None
         chosen = choose(logits, sampling, numbers[:, step])
-        if free is not None:
-            bits[:, step] = free.gather(1, chosen[:, None])[:, 0] / -math.log(2)
         if after is not None:
             states = after.gather(1, chosen[:, None])[:, 0]
         written[:, step] = chosen
@@ -303,17 +294,15 @@ def read_batch(
             continue
         ends = written[:, seen : step + 1] == contract.eos
         if watch:
-            new = zip(running, written[:, seen : step + 1].tolist(), bits[:, seen : step + 1].tolist(), strict=True)
-            to_end = ((row, ids, said, [*ids, contract.eos].index(contract.eos) + 1) for row, ids, said in new)
-            watch([(row, ids[:end], said[:end]) for row, ids, said, end in to_end if row >= 0])
+            new = zip(running, written[:, seen : step + 1].tolist(), strict=True)
+            watch([(row, ids[: [*ids, contract.eos].index(contract.eos) + 1]) for row, ids in new if row >= 0])
         seen = step + 1
         if not bool(ends.any()):
             continue
         for line, is_end in enumerate(ends.any(1).tolist()):
             if is_end and running[line] >= 0:
                 ids = written[line, :seen].tolist()
-                end = ids.index(contract.eos)
-                yield running[line], ids[:end], True, bits[line, : end + 1].tolist() if surprisals else None
+                yield running[line], ids[: ids.index(contract.eos)], True
                 running[line] = -1
         lines = [line for line, row in enumerate(running) if row >= 0]
         if not lines:
@@ -321,12 +310,12 @@ def read_batch(
         if 4 * len(lines) <= 3 * len(running):  # leaving costs a copy of the cache, about a step
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
-            tokens, written, numbers, bits = tokens[kept], written[kept], numbers[kept], bits[kept]
+            tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
             states = states[kept] if states is not None else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
         if row >= 0:
-            yield row, written[line].tolist(), False, bits[line].tolist() if surprisals else None
+            yield row, written[line].tolist(), False
 
 
 def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 // The page of `phon serve`. What the server tells becomes text nodes, never markup.
 const at = (id) => document.getElementById(id);
-const LEVELS = [0.25, 0.6, 1.2, 2, 3.2, 5]; // bits a symbol at which the next colour begins
+const LEVELS = [0.5, 1, 2, 3.5, 5, 7]; // bits at which the next colour begins
 const PAIRS = { label: "Source", hint: "What to write a target for.", placeholder: "" };
 
 let model = null; // what /api/model told
@@ -80,12 +80,11 @@ function read() {
 
 const level = (bits) => LEVELS.filter((from) => bits >= from).length;
 
-// What stands for a token: the gap before a word is not coloured, so that words stay apart.
-function coloured(text, piece, name) {
-  const gap = text.length - text.trimStart().length;
-  const made = make("span", `s${level(piece.bits_a_symbol)}${name ?? ""}`, text.slice(gap));
-  made.title = `${piece.bits.toFixed(1)} bits for “${printable(piece.text)}”`;
-  return [text.slice(0, gap), made];
+// What stands for a symbol.
+function coloured(text, bits, name) {
+  const made = make("span", `s${level(bits)}${name}`, text);
+  made.title = `${bits.toFixed(1)} bits`;
+  return made;
 }
 
 function card(index) {
@@ -115,40 +114,27 @@ function settle(sample) {
   box.className = `sample ${sample.valid ? "good" : "bad"}`;
   facts.replaceChildren(make("span", "mark", sample.valid ? "✓ valid" : "✗ not valid"));
   facts.append(make("span", "", `${sample.index + 1}${sample.type ? ` · ${sample.type}` : ""}`));
-  const bits = sample.pieces.reduce((sum, piece) => sum + piece.bits, 0);
-  const mean = sample.pieces.length ? ` · ${(bits / sample.pieces.length).toFixed(1)} bits each` : "";
+  const bits = sample.tokens.reduce((sum, piece) => sum + piece.bits, 0);
+  const mean = sample.tokens.length ? ` · ${(bits / sample.tokens.length).toFixed(1)} bits each` : "";
   facts.append(make("span", "", `${plural(sample.n_tokens, "token")}${mean}`));
   top.append(voice(sample));
 
   const letters = [...sample.text]; // the server counts characters, JavaScript counts halves of some
-  const parts = [{ text: [...prompt] }, ...sample.pieces.map((piece) => ({ text: [...piece.text], piece }))];
-  const full = parts.flatMap((part) => part.text);
-  const lead = full.findIndex((letter) => letter !== " ");
-  const whole = full.slice(Math.max(lead, 0)).slice(0, letters.length).join("") === sample.text;
-  const breaks = new Set();
+  const starts = new Set();
   let place = 0;
-  for (const line of sample.lines.slice(0, -1)) {
-    place = sample.text.indexOf(line, place) + line.length;
-    breaks.add([...sample.text.slice(0, place)].length);
+  for (const line of sample.lines.slice(1)) {
+    place = sample.text.indexOf(line, place + 1);
+    starts.add([...sample.text.slice(0, place)].length);
   }
   const wrong = (spot) => sample.problems.some((one) => one.start <= spot && spot < Math.max(one.end, one.start + 1));
+  const given = [...prompt].length;
   phones.replaceChildren();
-  let spot = whole ? -Math.max(lead, 0) : 0;
-  for (const part of whole ? parts : [{ text: letters }]) {
-    let run = "", bad = false;
-    const flush = () => {
-      const name = bad ? " wrong" : "";
-      if (run) phones.append(...(part.piece ? coloured(run, part.piece, name) : [make("span", `given${name}`, run)]));
-      run = "";
-    };
-    for (const letter of part.text) {
-      if (spot >= letters.length) break;
-      if (wrong(spot) !== bad) { flush(); bad = wrong(spot); }
-      if (breaks.has(spot)) { flush(); phones.append("\n"); }
-      if (spot >= 0 && !(breaks.has(spot) && letter === " ")) run += letter;
-      spot += 1;
-    }
-    flush();
+  for (const { start, end, bits } of sample.symbols) {
+    const text = letters.slice(start, end).join("");
+    const name = (wrong(start) ? " wrong" : "") + (start < given ? " given" : "");
+    if (starts.has(start)) phones.append("\n");
+    if (text !== " ") phones.append(coloured(text, bits, name));
+    else if (!starts.has(end)) phones.append(text); // words stay apart
   }
   if (sample.english !== null) {
     const english = make("p", "english", sample.english);
@@ -199,7 +185,7 @@ async function play(sample, button) {
     const answer = await fetch("/api/say", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ text: sample.lines.join("\n"), as: sample.english === null ? "auto" : "phones" }),
+      body: JSON.stringify({ text: sample.lines.join("\n"), as: sample.english === null ? "english" : "sample" }),
     });
     if (!answer.ok) throw await answer.json();
     hush(); // another may have begun meanwhile
@@ -225,10 +211,8 @@ function hear(event) {
     case "start":
       prompt = event.prompt;
       return say("Writing …");
-    case "tokens": {
-      const { phones } = card(event.index);
-      return phones.append(...event.pieces.flatMap((piece) => coloured(piece.text, piece)));
-    }
+    case "tokens":
+      return card(event.index).phones.append(printable(event.text));
     case "sample":
       settle(event);
       return say(`Sample ${event.index + 1} of ${wanted} is ${event.valid ? "valid" : "not valid"}.`);

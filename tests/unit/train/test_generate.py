@@ -265,27 +265,11 @@ def test_sampling_leaves_the_caller_outside_inference_mode() -> None:
         assert not torch.is_inference_mode_enabled()
 
 
-def test_surprisal_is_the_models_own_whatever_the_sampling() -> None:
-    model = random_model(SHAPE)
-    (sample,) = made(model, n=1, types=["poems"], sampling=Sampling(3.0, top_k=9), seed=4, surprisals=True)
-    ids = [BOS, POEM, *sample.ids, *([EOS] if sample.ended else [])]
-    cache = model.start(1, len(ids))
-    never = sorted(CONTRACT.special_ids() - {EOS})
-    expected = []
-    for place, token in enumerate(ids[:-1]):
-        logits = model.read(torch.tensor([[token]]), cache)[0].detach().double()
-        logits[never] = -torch.inf
-        expected.append(-float(logits.log_softmax(-1)[ids[place + 1]]) / np.log(2))
-    assert sample.surprisals == pytest.approx(expected[1:], abs=1e-3)
-    plain = made(model, n=1, types=["poems"], sampling=Sampling(3.0, top_k=9), seed=4)
-    assert plain[0].ids == sample.ids and plain[0].surprisals is None
-
-
 def test_a_watcher_hears_every_token_and_can_end_it() -> None:
     heard: dict[int, list[int]] = {}
 
     def watch(news: Any) -> None:
-        for index, ids, _ in news:
+        for index, ids in news:
             heard.setdefault(index, []).extend(ids)
 
     samples = made(random_model(SHAPE), n=5, sampling=Sampling(3.0), batch_size=3, watch=watch)
