@@ -9,6 +9,8 @@ from phonetic.errors import PhoneticError
 from phonetic.voice import Voice
 from pipeline.say import write_wav
 
+CLOSE_S = 2.0
+
 
 class Aloud:
     """A voice that is started when first needed. Close it.
@@ -43,11 +45,13 @@ class Aloud:
         return file.getvalue()
 
     def close(self) -> None:
-        """End the voice."""
-        with self._lock:
-            if self._voice:
-                self._voice.close()
-            self._voice = None
+        """End the voice, in the middle of a line if it takes long."""
+        has_it = self._lock.acquire(timeout=CLOSE_S)
+        if self._voice:
+            self._voice.close()
+        self._voice = None
+        if has_it:
+            self._lock.release()
 
     @contextlib.contextmanager
     def _ready(self) -> Iterator[Voice]:

@@ -73,8 +73,8 @@ def open_server(service: "Service", *, host: str = HOST, token: str = "") -> "uv
             loop="asyncio",
             lifespan="off",
             log_config=None,
-            log_level="critical",  # its lines would show addresses, which may hold the token
-            access_log=False,
+            log_level="error",
+            access_log=False,  # it would show addresses, which may hold the token
             server_header=False,
             proxy_headers=False,
             limit_concurrency=MOST_CONNECTIONS,
