@@ -7,7 +7,7 @@ from typing import NamedTuple
 from phonetic.format import add_closing, closing, opening
 from phonetic.lexicon import look_up
 from phonetic.normalize import core, expand
-from phonetic.reader import SIMPLE, THE, Reader
+from phonetic.reader import NEAR, SIMPLE, THE, Reader
 
 _WORD = re.compile(r"'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 
@@ -54,7 +54,7 @@ class Explainer(Reader):
 
     def _row(self, chunks: Sequence[str], i: int) -> tuple[Explained, int]:
         chunk, said = chunks[i], self._chunks[chunks[i]]
-        if said is not None:
+        if said != NEAR:
             return self._plain_row(chunk, said), 1
         match = SIMPLE.fullmatch(chunk)
         if match is not None and match[2].lower() in self._homographs:

@@ -4,13 +4,14 @@ A chunk between white space that does not depend on its neighbours is worked out
 is split, looked up and joined. Homographs, numbers and short forms are read where they stand.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
 
 from phonetic import abbreviations as short
 from phonetic import signs
-from phonetic.fold import chunks_of, is_plain, parts_of
+from phonetic.fold import chunks_of, parts_of
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
@@ -24,7 +25,9 @@ from phonetic.unspeakable import Unspeakable, kept
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
 
-GUESSED = "\x01"  # before what holds a guessed word, until those are counted
+GUESSED = "\x01"  # on either side of the spelling of guessed words, before their phones, until those are counted
+NEAR = "\x02"  # in the place of a chunk that neighbours decide
+NEW = NEAR + "?"  # and of one that was never read
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
@@ -45,6 +48,18 @@ _CAPITALS = frozenset([*short.BARE, *short.CAPITALS, *short.NAMED, *short.BARE_M
 _BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
 
 
+class Said(dict[str, str]):
+    """Chunks and their words; NEW for others, which are noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missed: list[str] = []
+
+    def __missing__(self, chunk: str) -> str:
+        self.missed.append(chunk)
+        return NEW
+
+
 class Reader:
     """English text to compact phones, with a memory of chunks it has read.
 
@@ -58,68 +73,100 @@ class Reader:
         self._own = own or {}
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
-        self._raw: dict[str, str | None] = {}  # chunk as it stands -> finished words; None where neighbours decide
-        self._chunks: dict[str, str | None] = {}  # the same of folded chunks
+        self._raw = Said()  # chunk as it stands -> finished words, or NEAR
+        self._local: dict[str, tuple[str, ...] | None] = {}  # of NEAR: why parts go; None if the text decides
+        self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
+        self._chunks: dict[str, str] = {}  # folded chunk -> finished words, or NEAR
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
         self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
         self._pieces: dict[str, Piece] = {}
-        self._unknown: dict[str, tuple[str, ...]] = {}  # chunk -> the words in it that were guessed
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         if max(len(self._raw), len(self._chunks)) > CACHE:
-            for memory in (self._raw, self._chunks, self._choices, self._unknown):
+            for memory in (self._raw, self._local, self._opened, self._chunks, self._choices):
                 memory.clear()
         dropped = None if tally is None else tally.setdefault("dropped", Counter())
-        said = self._raw.__getitem__
+        said, missed = self._raw.__getitem__, self._raw.missed
         lines: list[str] = []
         new: list[int] = []
         for text in texts:
             chunks = text.split()
-            try:
-                found = list(map(said, chunks))
-                lines.append(" ".join(found))  # type: ignore[arg-type]
-            except TypeError:  # None is among them
-                lines.append(self._read_in_context(text, chunks, found, dropped))
-            except KeyError:
-                new.append(len(lines))
-                lines.append("")
+            found = list(map(said, chunks))
+            line = " ".join(found)
+            if NEAR in line:
+                if missed and NEW in line:
+                    new.append(len(lines))
+                else:  # while its chunks are at hand
+                    line = self._read_in_context(text, chunks, found, line, dropped)
+            lines.append(line)
         if new:
-            self._meet({chunk for at in new for chunk in texts[at].split() if chunk not in self._raw})
+            self._meet(set(missed))
+            missed.clear()
             for at in new:
                 chunks = texts[at].split()
                 found = list(map(said, chunks))
-                lines[at] = (
-                    self._read_in_context(texts[at], chunks, found, dropped) if None in found else " ".join(found)  # type: ignore[arg-type]
-                )
+                line = " ".join(found)
+                lines[at] = self._read_in_context(texts[at], chunks, found, line, dropped) if NEAR in line else line
         whole = "\n".join(lines)
         if GUESSED in whole:
+            parts = whole.split(GUESSED)
             if tally is not None:
-                guessed = [self._split(text) for text, line in zip(texts, lines, strict=True) if GUESSED in line]
-                unknown = self._unknown
-                tally.setdefault("oov", Counter()).update(
-                    word for chunks in guessed for chunk in chunks if chunk in unknown for word in unknown[chunk]
-                )
-            whole = whole.replace(GUESSED, "")
+                tally.setdefault("oov", Counter()).update(",".join(parts[1::2]).split(","))
+            whole = "".join(parts[::2])
         return THE.sub("Di0 ", whole).split("\n") if texts else []
 
     def _read_in_context(
-        self, text: str, chunks: list[str], said: list[str | None], dropped: Counter[str] | None
+        self, text: str, chunks: list[str], said: list[str], line: str, dropped: Counter[str] | None
     ) -> str:
-        """A text of which a chunk depends on its neighbours, but for how "the" is said."""
-        if not is_plain(text, chunks):
+        """A text of which chunks depend on their neighbours, but for how "the" is said.
+
+        Args:
+            text: What is read.
+            chunks: What is between its white space.
+            said: What is known of each, NEAR where its neighbours decide; used up.
+            line: The same as one line.
+            dropped: Counts what is left out, if given.
+        """
+        near = places_of(NEAR, said)
+        local = [self._local[chunks[i]] for i in near]
+        if None in local:
             chunks = self._fold(text, dropped)
-            try:
-                said = list(map(self._chunks.__getitem__, chunks))
-            except KeyError:
-                self._learn({chunk for chunk in chunks if chunk not in self._chunks})
-                said = list(map(self._chunks.__getitem__, chunks))
-        return " ".join(self._in_context(chunks, said, dropped))
+        else:
+            choices, opened = self._choices, self._opened
+            folded = near  # in ASCII, only chunks are that neighbours decide
+            if not text.isascii():
+                folded = list(itertools.compress(itertools.count(), map(opened.__contains__, chunks)))
+            elif all(chunks[i] in choices for i in near):
+                rest = line.split(NEAR)
+                rest[1:] = [self._choose(chunks, i) + after for i, after in zip(near, rest[1:], strict=True)]
+                return "".join(rest)
+            for i in reversed(folded):
+                if (parts := opened.get(chunks[i])) is not None:
+                    chunks[i : i + 1] = parts
+                    said[i : i + 1] = map(self._chunks.__getitem__, parts)
+                    near = []
+            if dropped is not None:
+                dropped.update(itertools.chain.from_iterable(local))  # type: ignore[arg-type]
+            return " ".join(self._in_context(chunks, said, near or places_of(NEAR, said), dropped))
+        try:
+            said = list(map(self._chunks.__getitem__, chunks))
+        except KeyError:
+            self._learn({chunk for chunk in chunks if chunk not in self._chunks})
+            said = list(map(self._chunks.__getitem__, chunks))
+        return " ".join(self._in_context(chunks, said, places_of(NEAR, said), dropped))
 
     def _split(self, text: str) -> list[str]:
-        """The chunks of a text, folded."""
+        """The chunks of a text that was read, folded."""
         chunks = text.split()
-        return chunks if is_plain(text, chunks) else self._fold(text, None)
+        if all(self._local.get(chunk, ()) is not None for chunk in chunks):
+            return chunks if self._opened.keys().isdisjoint(chunks) else self._open(chunks)
+        return self._fold(text, None)
+
+    def _open(self, chunks: Sequence[str]) -> list[str]:
+        """Chunks as they stand in a text, folded; the text decides of none of them."""
+        opened = self._opened
+        return [part for chunk in chunks for part in opened.get(chunk, (chunk,))]
 
     def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
         try:
@@ -129,11 +176,20 @@ class Reader:
 
     def _meet(self, raws: set[str]) -> None:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
-        parts = {raw: parts_of(raw) for raw in raws}
-        self._learn({part for found in parts.values() for part in found if part not in self._chunks})
-        for raw, found in parts.items():
-            said = [self._chunks[part] for part in found]
-            self._raw[raw] = None if None in said or not found else " ".join(said)  # type: ignore[arg-type]
+        found = {raw: parts_of(raw) for raw in raws}
+        self._learn({part for one in found.values() if one for part in one[0] if part not in self._chunks})
+        for raw, one in found.items():
+            if one is None or (one[1] and self._policy != "drop"):
+                self._raw[raw], self._local[raw] = NEAR, None
+                continue
+            parts, reasons = one
+            if parts != (raw,):
+                self._opened[raw] = parts
+            said = " ".join(map(self._chunks.__getitem__, parts))
+            if NEAR in said or reasons or not said:
+                self._raw[raw], self._local[raw] = NEAR, reasons
+            else:
+                self._raw[raw] = said
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -148,15 +204,15 @@ class Reader:
                 again.append(chunk)
                 self._words.unknown.clear()
             else:
-                self._chunks[chunk] = said
+                self._chunks[chunk] = NEAR if said is None else said
             match = None if said else SIMPLE.fullmatch(chunk)
             if match is not None and match[2].lower() in self._homographs:
                 self._choices[chunk] = opening(match[1]), match[2], closing(match[3])
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
-            self._chunks[chunk] = GUESSED + self._plain_now(chunk)
-            self._unknown[chunk] = tuple(self._words.unknown)
+            said = self._plain_now(chunk)
+            self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
 
     def _needs_context(self, chunk: str) -> bool:
@@ -241,17 +297,17 @@ class Reader:
                 return HYPHEN_PARTS[piece.lower()]
         return self._words.say(piece)
 
-    def _in_context(self, chunks: Sequence[str], said: list[str | None], dropped: Counter[str] | None) -> list[str]:
-        """The words of a line, those that depend on their neighbours put in where None stands."""
-        out: list[str] = said  # type: ignore[assignment]  # when this is done
+    def _in_context(
+        self, chunks: Sequence[str], out: list[str], near: Sequence[int], dropped: Counter[str] | None
+    ) -> list[str]:
+        """The words of a line, those that depend on their neighbours put in at the places `near`, where NEAR stands."""
         end = shift = 0  # chunks read, and how many more words than chunks there are before them
-        for i in [i for i, words in enumerate(said) if words is None]:
+        for i in near:
             if i < end:
                 continue  # read with the chunk before it
             end, at = i + 1, i + shift
-            if choice := self._choices.get(chunks[i]):
-                before, word, after = choice
-                out[at] = before + self._homographs.choose(word, chunks, i) + after
+            if chunks[i] in self._choices:
+                out[at] = self._choose(chunks, i)
                 continue
             pieces, used = self._expand(chunks, i, dropped)
             end = i + used
@@ -266,6 +322,11 @@ class Reader:
         while out and out[-1] == "-":
             out.pop()
         return out
+
+    def _choose(self, chunks: Sequence[str], i: int) -> str:
+        """A homograph among its neighbours, and its marks."""
+        before, word, after = self._choices[chunks[i]]
+        return before + self._homographs.choose(word, chunks, i) + after
 
     def _expand(self, chunks: Sequence[str], i: int, dropped: Counter[str] | None) -> tuple[list[Piece], int]:
         """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
@@ -303,6 +364,15 @@ class Reader:
             # Of marks alone only the stops stay: a bracket with nothing in it closes nothing.
             found = self._pieces[piece] = (said, "" if said else "".join(_STOP.findall(piece)))
         return found
+
+
+def places_of(item: str, items: Sequence[str]) -> list[int]:
+    """Where something stands in a list."""
+    i, places = -1, []
+    for _ in range(items.count(item)):
+        i = items.index(item, i + 1)
+        places.append(i)
+    return places
 
 
 def _is_elided(word: str) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from phonetic.counts import AFTER_CAPITAL, AFTER_SMALL, BEGINNING, FIRST, PAIRS, WORDS
 from phonetic.format import parts_of
 from phonetic.normalize import core, expand
-from phonetic.reader import CACHE, REACH, SIMPLE, Reader, Tally
+from phonetic.reader import CACHE, NEAR, REACH, SIMPLE, Reader, Tally
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"
@@ -103,8 +103,8 @@ class Scribe(Reader):
                 continue  # read with the chunk before it
             spelled = known.get(chunk)
             if spelled is None:
-                said = self._chunks.get(chunk)
-                if said is None:  # its neighbours decide
+                said = self._chunks[chunk]
+                if said == NEAR:
                     spelled, at = self._in_line(chunks, i)
                     _join(words, spelled)
                     continue
