@@ -19,6 +19,7 @@ from phonetic.lexicon import look_up
 from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
+from phonetic.reduced import marked, may_reduce, reduce
 from phonetic.units import CURRENCY_CODES
 from phonetic.unspeakable import Unspeakable, kept
 
@@ -66,10 +67,14 @@ class Reader:
     Args:
         unspeakable: What becomes of what cannot be said; one of unspeakable.py's policies.
         own: The user's words, lower case, and their pronunciations.
+        reduced: Whether small words are said as inside a phrase; see reduced.py.
     """
 
-    def __init__(self, unspeakable: str = "drop", own: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, unspeakable: str = "drop", own: Mapping[str, str] | None = None, *, reduced: bool = False
+    ) -> None:
         self._policy = unspeakable
+        self._reduced = reduced
         self._own = own or {}
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
@@ -114,7 +119,7 @@ class Reader:
             if tally is not None:
                 tally.setdefault("oov", Counter()).update(",".join(parts[1::2]).split(","))
             whole = "".join(parts[::2])
-        return THE.sub("Di0 ", whole).split("\n") if texts else []
+        return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
     def _read_in_context(
         self, text: str, chunks: list[str], said: list[str], line: str, dropped: Counter[str] | None
@@ -248,7 +253,10 @@ class Reader:
             lead, word, tail = match.groups()
             if lead[-1:] == "'" and _is_elided(word.lower()):
                 word = "'" + word.rstrip("'")
-            return opening(lead) + self._words.say(word) + closing(tail)
+            said = self._words.say(word)
+            if self._reduced and not tail and may_reduce(word) and word.lower() not in self._own:
+                said = marked(word, said)
+            return opening(lead) + said + closing(tail)
         if whole_piece := kept(chunk):
             return opening(whole_piece[0]) + whole_piece[1] + closing(whole_piece[2])
         lead, inner, tail = split_marks(chunk)
@@ -259,7 +267,7 @@ class Reader:
             whole = inner if look_up(inner.lower()) else first + rest if first in HYPHEN_PARTS else ""
             if look_up(whole.lower()):
                 return opening(lead) + self._words.say(whole) + closing(tail)
-        said: list[str] = []
+        words: list[str] = []
         lead = ""
         pieces = _PIECE.findall(chunk)
         for at, piece in enumerate(pieces):
@@ -268,14 +276,14 @@ class Reader:
                 or (piece[-1] == "'" and len(piece) > 1)
                 or (piece[-1] == "." and piece[0].isalpha())
             ):
-                said.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
+                words.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
                 lead = ""
-            elif at + 1 == len(pieces) or (said and piece[0] not in "([{"):
-                if said:
-                    said[-1] = add_closing(said[-1], piece)
+            elif at + 1 == len(pieces) or (words and piece[0] not in "([{"):
+                if words:
+                    words[-1] = add_closing(words[-1], piece)
             else:
                 lead = piece
-        return " ".join(said)
+        return " ".join(words)
 
     def _plain_now(self, chunk: str) -> str:
         """Like `_plain`, with unknown words guessed at once."""

@@ -41,8 +41,10 @@ def place_after(spelling: str, closing: str) -> Place:
 class Scribe(Reader):
     """A reader that knows the spelling of what it says."""
 
-    def __init__(self, unspeakable: str = "drop", own: Mapping[str, str] | None = None) -> None:
-        super().__init__(unspeakable, own)
+    def __init__(
+        self, unspeakable: str = "drop", own: Mapping[str, str] | None = None, *, reduced: bool = False
+    ) -> None:
+        super().__init__(unspeakable, own, reduced=reduced)
         self._spellings: dict[str, tuple[str, ...]] = {}  # chunk -> its words
         self._readings: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {}  # chunk among others -> its words
         self._items: dict[tuple[str, str], Item] = {}
