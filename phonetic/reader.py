@@ -79,7 +79,8 @@ class Reader:
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
         self._raw = Said()  # chunk as it stands -> finished words, or NEAR
-        self._local: dict[str, tuple[str, ...] | None] = {}  # of NEAR: why parts go; None if the text decides
+        self._by_text: set[str] = set()  # of NEAR, those that all of the text may decide
+        self._lost: dict[str, tuple[str, ...]] = {}  # of the others, why something is dropped of them, if it is
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
         self._chunks: dict[str, str] = {}  # folded chunk -> finished words, or NEAR
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
@@ -89,7 +90,7 @@ class Reader:
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         if max(len(self._raw), len(self._chunks)) > CACHE:
-            for memory in (self._raw, self._local, self._opened, self._chunks, self._choices):
+            for memory in (self._raw, self._by_text, self._lost, self._opened, self._chunks, self._choices):
                 memory.clear()
         dropped = None if tally is None else tally.setdefault("dropped", Counter())
         said, missed = self._raw.__getitem__, self._raw.missed
@@ -134,8 +135,7 @@ class Reader:
             dropped: Counts what is left out, if given.
         """
         near = places_of(NEAR, said)
-        local = [self._local[chunks[i]] for i in near]
-        if None in local:
+        if not self._by_text.isdisjoint(chunks[i] for i in near):
             chunks = self._fold(text, dropped)
         else:
             choices, opened = self._choices, self._opened
@@ -146,13 +146,13 @@ class Reader:
                 rest = line.split(NEAR)
                 rest[1:] = [self._choose(chunks, i) + after for i, after in zip(near, rest[1:], strict=True)]
                 return "".join(rest)
+            if dropped is not None:
+                dropped.update(reason for i in near for reason in self._lost.get(chunks[i], ()))
             for i in reversed(folded):
                 if (parts := opened.get(chunks[i])) is not None:
                     chunks[i : i + 1] = parts
                     said[i : i + 1] = map(self._chunks.__getitem__, parts)
                     near = []
-            if dropped is not None:
-                dropped.update(itertools.chain.from_iterable(local))  # type: ignore[arg-type]
             return " ".join(self._in_context(chunks, said, near or places_of(NEAR, said), dropped))
         try:
             said = list(map(self._chunks.__getitem__, chunks))
@@ -164,13 +164,11 @@ class Reader:
     def _split(self, text: str) -> list[str]:
         """The chunks of a text that was read, folded."""
         chunks = text.split()
-        if all(self._local.get(chunk, ()) is not None for chunk in chunks):
-            return chunks if self._opened.keys().isdisjoint(chunks) else self._open(chunks)
-        return self._fold(text, None)
-
-    def _open(self, chunks: Sequence[str]) -> list[str]:
-        """Chunks as they stand in a text, folded; the text decides of none of them."""
+        if not self._by_text.isdisjoint(chunks):
+            return self._fold(text, None)
         opened = self._opened
+        if opened.keys().isdisjoint(chunks):
+            return chunks
         return [part for chunk in chunks for part in opened.get(chunk, (chunk,))]
 
     def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
@@ -185,16 +183,16 @@ class Reader:
         self._learn({part for one in found.values() if one for part in one[0] if part not in self._chunks})
         for raw, one in found.items():
             if one is None or (one[1] and self._policy != "drop"):
-                self._raw[raw], self._local[raw] = NEAR, None
+                self._raw[raw] = NEAR
+                self._by_text.add(raw)
                 continue
             parts, reasons = one
             if parts != (raw,):
                 self._opened[raw] = parts
+            if reasons:
+                self._lost[raw] = reasons
             said = " ".join(map(self._chunks.__getitem__, parts))
-            if NEAR in said or reasons or not said:
-                self._raw[raw], self._local[raw] = NEAR, reasons
-            else:
-                self._raw[raw] = said
+            self._raw[raw] = NEAR if NEAR in said or reasons or not said else said
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
