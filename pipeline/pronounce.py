@@ -64,7 +64,7 @@ class Told:
     """
 
     def __init__(self, notation: Notation, as_json: bool) -> None:
-        from phonetic.explain import Explainer  # slow to import: numpy
+        from phonetic.explain import Explainer  # slow to import
         from phonetic.written import Written
 
         if not isinstance(notation, Written):

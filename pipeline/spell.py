@@ -52,7 +52,7 @@ def spellers(
 
     @functools.cache
     def make(stress: bool) -> "Speller":
-        from phonetic.spell import Speller  # slow to import: numpy
+        from phonetic.spell import Speller  # slow to import
 
         return Speller(
             counts,
