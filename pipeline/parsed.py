@@ -73,6 +73,7 @@ class Parsed:
         self._choices = {begins: np.array(sorted(bytes_, key=partial(likeness, begins))) for begins in (True, False)}
         self._samples: dict[int, Written] = {}
         self._numbers = itertools.count()
+        self._is_last = False  # whether the limit comes after the next token
         matcher = new_matcher(grammar, vocabulary)
         if matcher.is_error():
             reason = " ".join(matcher.get_error().split())
@@ -104,6 +105,7 @@ class Parsed:
     def mask(self, logits: Tensor, states: Tensor, left: int) -> None:
         """Take from `logits` (B, V or more) the tokens that may not come, with `left` tokens after this one."""
         logits = logits[:, : self._vocabulary.size]
+        self._is_last = not left
         rows = [self._samples.get(number) for number in states.tolist()]
         refused = np.ones(logits.shape, bool)
         for row, sample in enumerate(rows):
@@ -121,7 +123,7 @@ class Parsed:
         numbers = states.tolist()
         for at, (number, token) in enumerate(zip(numbers, chosen.tolist(), strict=True)):
             sample = self._samples.get(number)
-            if sample is None or token == self._vocabulary.eos:
+            if sample is None or token == self._vocabulary.eos or self._is_last:
                 self._samples.pop(number, None)
                 numbers[at] = ENDED
                 continue

@@ -44,6 +44,16 @@ class Workspace:
         return self.root / "data" / "shards"
 
     @property
+    def samples(self) -> Path:
+        """Samples, a file for each time that some were asked for."""
+        return self.root / "data" / "samples"
+
+    @property
     def runs(self) -> Path:
         """One folder a training."""
         return self.root / "runs"
+
+    @property
+    def exports(self) -> Path:
+        """Models as they are shared."""
+        return self.root / "exports"
