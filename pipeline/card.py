@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.generate import Judged
 from pipeline.legend import legend
 from pipeline.markup import Code, block, plain, table
 from pipeline.report import ran_on
+from pipeline.sampler import Judged
 from train.contract import BOS, SOURCE_TOKENIZER, Contract, type_token
 from train.history import History
 from train.log import duration

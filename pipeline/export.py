@@ -14,9 +14,10 @@ import click
 from pipeline import show
 from pipeline.card import UNKNOWN, Drawn, Exported, card, usual_opening
 from pipeline.errors import PipelineError
-from pipeline.generate import GRAMMARS, SEED, Source, find_model, samples
 from pipeline.options import json_option, workspace_option
 from pipeline.report import trained_on
+from pipeline.sampler import GRAMMARS, SEED, Sampler
+from pipeline.trained import Source, find_model
 from train.contract import BOS, EOS, TOKENIZER, Contract, type_token
 from train.files import ASIDE, LIST_BYTES, LOCK, lock, read_json, remove, replace_folder, sha256_file, write_text
 from train.folder import FACTS
@@ -209,7 +210,9 @@ def draw(source: Source, notation: Mapping[str, Any], telling: Telling) -> Drawn
     from train.generate import Sampling  # imports torch
     from train.notation import load_notation
 
-    _, made = samples(source, n=telling.n, sampling=Sampling(telling.temperature), seed=telling.seed)
+    _, made = Sampler.open(source.folder).samples(
+        n=telling.n, sampling=Sampling(telling.temperature), seed=telling.seed
+    )
     drawn = list(made)
     held = load_notation(notation).grammar() is not None
     return Drawn(drawn, english([sample.text for sample in drawn], notation), telling.temperature, telling.seed, held)

@@ -3,12 +3,16 @@
 Beside it lie the folder model/ and phon as a wheel, which is unpacked and used from there: it need not be installed.
 """
 
+import functools
 import os
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.sampler import Sampler
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "model"
@@ -25,20 +29,26 @@ def unpack() -> None:
         sys.path.insert(0, place)
 
 
+@functools.cache
+def sampler() -> "Sampler":
+    """The model, read once."""
+    from pipeline.sampler import Sampler
+
+    return Sampler.open(MODEL)
+
+
 def write(prompt: str, temperature: float, type_name: str, n: int, seed: int) -> str:
     """Samples in Markdown, or what is wrong with the request."""
     from phonetic.errors import PhoneticError
     from pipeline.errors import PipelineError
     from pipeline.export import english
-    from pipeline.generate import Source, samples
     from pipeline.markup import block, plain
     from train.contract import Contract
     from train.errors import TrainError
     from train.generate import Sampling
 
     try:
-        _, made = samples(
-            Source(MODEL, "model"),
+        _, made = sampler().samples(
             n=min(int(n), MOST_SAMPLES),
             sampling=Sampling(float(temperature)),
             seed=int(seed),
