@@ -131,7 +131,7 @@ def command(
         "prompt": made[0][0],
         "constraints": {**constraints.asked(), **({} if valid is not False else {"valid": False})},
     }
-    facts = gather(workspace, model, sampler, n, seed, type_name, settings["prompt"], valid, constraints)
+    facts = gather(workspace, model, sampler, n, seed, batch_size, type_name, settings["prompt"], valid, constraints)
     keepers = [Keeper(workspace, facts, sampling, lines, wanted=keep) for sampling in samplings]
     is_seen = out is None and sys.stdout.isatty()
     in_color = is_seen and not os.environ.get("NO_COLOR")
