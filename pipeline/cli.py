@@ -29,6 +29,7 @@ SECTIONS = {
         "tokenizer": "Train the tokenizer on it, then pack its tokens into shards.",
         "pack": "Pack the shards again.",
         "generate": "Print samples of a trained model.",
+        "samples": "Show all samples made so far, or make one again.",
         "evaluate": "Measure it on held-out text.",
     },
     "About trainings": {

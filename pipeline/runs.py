@@ -8,8 +8,8 @@ import click
 
 from pipeline import show
 from pipeline.errors import PipelineError
-from pipeline.generate import TRAIN
 from pipeline.options import json_option, picture_option, workspace_option
+from pipeline.trained import TRAIN
 from train.history import History, find_runs, read_history
 from train.workspace import Workspace
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.copied import longest_spans
-from pipeline.generate import Judged, Source, samples
 from pipeline.ngrams import KneserNey
+from pipeline.sampler import Judged, Sampler
 from pipeline.symbols import END, Spelling
 from pipeline.traits import real_words, traits
 from train.contract import Contract
@@ -89,7 +89,7 @@ class Rows:
 
 def draw(
     rows: Rows,
-    source: Source,
+    sampler: Sampler,
     training: Shards,
     shards: Shards,
     learnt: KneserNey,
@@ -107,7 +107,7 @@ def draw(
     n, is_whole = drawing.n, True
     try:
         for temperature in drawing.temperatures:
-            _, made = samples(source, n=n, sampling=Sampling(temperature), seed=seed, valid=drawing.valid)
+            _, made = sampler.samples(n=n, sampling=Sampling(temperature), seed=seed, valid=drawing.valid)
             for sample in made:
                 drawn.setdefault(f"{temperature:g}", []).append(sample)
                 report(f"temperature {temperature:g}: {sample.index + 1} of {n} samples")

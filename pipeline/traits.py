@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from phonetic.lexicon import lexicon
 from pipeline.copied import Span
-from pipeline.generate import Judged
+from pipeline.sampler import Judged
 from pipeline.symbols import Spelling
 from train.notation import Notation
 

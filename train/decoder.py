@@ -320,6 +320,10 @@ class Decoder(Model):
         """Logits (B, V) after the last of `tokens` (B, T), as `Model.read` says."""
         return self.logits(tokens, cast(Memory, cache), last=1)[:, -1]
 
+    def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V), as `Model.after_each` says."""
+        return self.logits(tokens, self.start(tokens.shape[0], tokens.shape[1], source))
+
     def logits(self, tokens: Tensor, cache: Memory, *, last: int = 0) -> Tensor:
         """Logits (B, T, V) after each of `tokens` (B, T), or of the `last` so many, after what `cache` holds."""
         T, start = tokens.shape[1], cache.length

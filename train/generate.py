@@ -116,6 +116,7 @@ def generate(
     seed: int = 0,
     batch_size: int | None = None,
     guide: Guide | None = None,
+    first: int = 0,
 ) -> Iterator[Sample]:
     """`n` samples in order of index, each as soon as it and those before it are done.
 
@@ -126,6 +127,7 @@ def generate(
         sampling: The defaults of `Sampling` if None.
         batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
         guide: What keeps them valid; None for nothing.
+        first: The index of the first that is wanted: those before it are not made.
 
     Raises:
         TrainError: unknown type, a prompt longer than the context, a limit beyond it, or a setting that means nothing.
@@ -144,11 +146,11 @@ def generate(
             hint="raise max_new_tokens, shorten the prompt, or ask for less",
             exit_code=2,
         )
-    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape))
+    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape), first)
 
     def samples() -> Iterator[Sample]:
         done: dict[int, Sample] = {}
-        following = 0
+        following = first
         for indices in plan:
             rows = [prefixes[names[i]] for i in indices]
             uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
@@ -228,9 +230,9 @@ def fitting_batch(shape: Shape) -> int:
     return max(1, min(LARGEST_BATCH, CACHE_BYTES // (4 * shape.cached)))
 
 
-def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Indices of `lengths` in order, at most `size` at a time, those of one batch equally long."""
-    for start in range(0, len(lengths), size):
+def batches(lengths: Sequence[int], size: int, first: int = 0) -> Iterator[list[int]]:
+    """Indices of `lengths` from `first` on in order, at most `size` at a time, those of one batch equally long."""
+    for start in range(first, len(lengths), size):
         chunk = range(start, min(start + size, len(lengths)))
         for length in sorted({lengths[i] for i in chunk}):
             yield [i for i in chunk if lengths[i] == length]

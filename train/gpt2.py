@@ -264,6 +264,14 @@ class GPT2(Model):
         cache.length = stop
         return F.linear(self.ln_f(x[:, -1]), self.head)
 
+    def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V), as `Model.after_each` says."""
+        assert source is None, "GPT-2 has no encoder"
+        x = self.wte(tokens) + self.wpe.weight[: tokens.shape[1]]
+        for block in self.h:
+            x = block(x, Look())
+        return F.linear(self.ln_f(x), self.head)
+
     def weights(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """The weights under transformers' names and in its layout (its linear layers are stored transposed).
 

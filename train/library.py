@@ -254,7 +254,7 @@ class Library(Model):
         self.eval()
         tokens = torch.arange(TRIED)[None] % self.shape.vocab_size
         source = tokens if self.has_encoder else None
-        whole = self.inner(**self.inputs(tokens, source), use_cache=False).logits[0]
+        whole = self.after_each(tokens, source)[0]
         cache = self.start(1, TRIED, source)
         one_by_one = torch.cat([self.read(token, cache) for token in tokens.T[:, None]])
         self.train(was_training)
@@ -287,6 +287,11 @@ class Library(Model):
             return cross_entropy(x.flatten(0, 1), self.inner.get_output_embeddings().weight, targets.flatten())
         logits = self.inner(**batch, use_cache=False).logits
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+
+    def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V), as `Model.after_each` says."""
+        logits: Tensor = self.inner(**self.inputs(tokens, source), use_cache=False).logits
+        return logits
 
     def start(self, batch: int, length: int, source: Tensor | None = None) -> Cache:
         """An empty cache, as `Model.start` says."""

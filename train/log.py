@@ -1,14 +1,13 @@
 """What a run tells: JSON lines in its folder, lines on the terminal, trackers where installed."""
 
-import json
 import os
 import sys
 import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
+from train import lines
 from train.files import write_bytes
 
 Record = dict[str, Any]
@@ -34,12 +33,12 @@ class Log:
         self.path = folder / LOG
         records = [record for record in _lines(self.path)[:kept] if record is not None]
         self.count, self.damaged = len(records), kept - len(records)
-        write_bytes(self.path, b"".join(_line(record) for record in records))
+        write_bytes(self.path, b"".join(map(lines.write, records)))
         self._file: IO[bytes] = self.path.open("ab")
 
     def add(self, record: Record) -> None:
         """Append one record; it has a `step`."""
-        self._file.write(_line(record))
+        self._file.write(lines.write(record))
         self._file.flush()
         self.count += 1
 
@@ -68,25 +67,13 @@ def _lines(path: Path) -> list[Record | None]:
     """The record of each line, None where it is damaged."""
     if not path.is_file():
         return []
-    *lines, _ = path.read_bytes().split(b"\n")  # each line ends in one: what follows the last is not written yet
-    return [_record(line) for line in lines]
-
-
-def _line(record: Record) -> bytes:
-    """A record with the checksum of what stands before it."""
-    text = json.dumps(record, ensure_ascii=False).removesuffix("}").encode("utf-8", "surrogatepass")
-    return text + b', "crc32": "%08x"}\n' % zlib.crc32(text)
+    *whole, _ = path.read_bytes().split(b"\n")  # each line ends in one: what follows the last is not written yet
+    return [_record(line) for line in whole]
 
 
 def _record(line: bytes) -> Record | None:
-    """What `_line` was given; None if the line is not as it was written."""
-    text, _, checksum = line.rpartition(b', "crc32": ')
-    if checksum != b'"%08x"}' % zlib.crc32(text):
-        return None
-    try:
-        record = json.loads(text + b"}")
-    except (ValueError, RecursionError):
-        return None
+    """What was logged; None if the line is not as it was written."""
+    record = lines.read(line)
     return record if _is_record(record) else None
 
 

@@ -139,6 +139,10 @@ class Model(nn.Module):
         """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""
         raise NotImplementedError
 
+    def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V) after each of `tokens` (B, T), which start a text; `source` as in `forward`."""
+        raise NotImplementedError
+
     def weights(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """The weights under the names and in the layout of a model folder.
 

@@ -44,6 +44,11 @@ class Workspace:
         return self.root / "data" / "shards"
 
     @property
+    def samples(self) -> Path:
+        """Samples, a file for each time that some were asked for."""
+        return self.root / "data" / "samples"
+
+    @property
     def runs(self) -> Path:
         """One folder a training."""
         return self.root / "runs"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.evaluate import evaluate
-from pipeline.generate import find_model
+from pipeline.trained import find_model
 from tests.forked import done, train
 from tests.jobs import together
 from tests.toy import log, losses, weights

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.generate import find_model
 from pipeline.pack import require_text
 from pipeline.parts import Record
+from pipeline.trained import find_model
 from tests.forked import fork, train
 from tests.integration.conftest import BRIEF
 from tests.toy import TOY, phon

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.evaluate import evaluate
-from pipeline.generate import find_model
 from pipeline.heldout import Documents
 from pipeline.sampled import HELD_OUT, RANDOM, Drawing
+from pipeline.trained import find_model
 from tests.models import random_model
 from train.contract import Contract
 from train.export import Vocabulary, write_model

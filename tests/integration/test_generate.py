@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -7,13 +8,21 @@ from pathlib import Path
 import click
 import pytest
 import torch
+from click.testing import CliRunner
 from tokenizers import Tokenizer
 
+from phonetic.errors import PhoneticError
+from pipeline import radio
 from pipeline.cli import main
-from pipeline.generate import Judged, lay_out, wrap
+from pipeline.errors import PipelineError
+from pipeline.layout import lay_out, wrap
+from pipeline.sampler import Judged
+from pipeline.samples import command as samples_command
 from tests.models import make_tokenizer
+from tests.unit.pipeline.test_say import Beeper
 from train.contract import Contract
 from train.export import Vocabulary, write_model
+from train.files import read_tensors, write_tensors
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape
 from train.notation import Problem
@@ -72,7 +81,7 @@ def test_a_type_asked_for_is_the_type_that_comes(workspace: Path, capsys: pytest
     assert phon("--n", "2", "--type", "poems", "--temperature", "0") == 0
     out, err = capsys.readouterr()
     assert out == "✓ 1 · poems\n  once upon a midnight dreary\n\n✓ 2 · poems\n  once upon a midnight dreary\n\n"
-    assert err.startswith("2 valid of 2, 56 tokens in ") and err.endswith("tokens/s), seed 0, run small\n")
+    assert err.startswith("2 valid of 2, 56 tokens in ") and err.endswith("tokens/s), seed 0, run small, kept as 1\n")
 
 
 def test_without_a_type_all_types_come(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,6 +165,9 @@ def test_a_prompt_may_end_inside_a_word(workspace: Path, capsys: pytest.CaptureF
         (["--top-k", "0"], 2, "top_k = 0 means nothing", "1 or more"),
         (["--top-p", "0"], 2, "top_p = 0.0 means nothing", "at most 1"),
         (["--n", "0"], 2, "n = 0 means nothing", "1 or more"),
+        (["--strip", "1,hot"], 2, "--strip '1,hot' is no list of temperatures", "0.3,0.7"),
+        (["--strip", "1", "--temperature", "1"], 2, "--strip and --temperature are both given", "one of them"),
+        (["--strip", "1,-1"], 2, "temperature = -1.0 means nothing", "0 (greedy) or more"),
         (["--seed", "-4"], 2, "seed = -4 means nothing", "0 or more"),
         (["--run", "large"], 1, "no run 'large'", "there are: small"),
     ],
@@ -187,7 +199,7 @@ def test_without_a_run_it_says_to_train(
 def test_a_run_is_found_by_name_and_by_path(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = shutil.copytree(workspace / "runs" / "small", workspace / "runs" / "other")
     for name in ("other", str(run), str(run / "model")):
-        assert phon("--n", "1", "--run", name) == 0
+        assert phon("--n", "1", "--run", name, "--no-keep") == 0
         assert capsys.readouterr().err.endswith(f"run {name}\n")
 
 
@@ -252,6 +264,90 @@ def test_the_trainers_model_and_the_written_one_give_the_same_samples(
     made = [sample.text(tokenizer) for sample in generate(model, contract, n=5, sampling=Sampling(2.0), seed=1)]
     assert phon("--json", "--n", "5", "--temperature", "2", "--seed", "1") == 0
     assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == made
+
+
+def test_the_same_samples_at_several_temperatures(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert phon("--strip", "0,2,3", "--n", "2", "--type", "plays") == 0
+    out, err = capsys.readouterr()
+    blocks = re.split(r"temperature (\S+)\n", out)[1:]
+    assert blocks[::2] == ["0", "2", "3"] and all(block.count(" · plays") == 2 for block in blocks[1::2])
+    assert err.startswith("2 valid of 2 at 0, ") and err.endswith("kept as 1, 2, 3\n")
+    assert phon("--temperature", "3", "--n", "2", "--type", "plays", "--no-keep") == 0
+    assert capsys.readouterr().out.strip() == blocks[5].strip()
+
+
+def test_json_tells_surprisal_english_and_where_it_is_said(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(radio, "Voice", Beeper)
+    said = workspace / "said"
+    options = ("--n", "1", "--type", "plays", "--temperature", "0", "--explain", "--spell", "--say", str(said))
+    assert phon("--json", *options) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["english"], record["wav"]) == ("to be or not to be", "01.wav")
+    told = record["surprisal"]
+    assert "".join(record["text"][one["start"] : one["end"]] for one in told) == record["text"]
+    assert len(told) == record["n_tokens"] and all(one["bits"] < 1 for one in told)  # it knows it by heart
+    assert sorted(path.name for path in said.iterdir()) == ["01.wav", "radio.wav"]
+
+
+def test_without_a_voice_it_says_so_before_it_samples(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> None:
+        raise PhoneticError("there is no espeak-ng to speak with", hint="install it")
+
+    monkeypatch.setattr(radio, "Voice", absent)
+    assert phon("--say", str(workspace / "said")) == 1
+    out, err = capsys.readouterr()
+    assert (
+        out == "" and err.startswith("error: there is no espeak-ng") and not (workspace / "data" / "samples").exists()
+    )
+
+
+def samples(*arguments: str) -> tuple[int, str]:
+    """What `phon samples` prints and its exit code."""
+    done = CliRunner().invoke(samples_command, arguments)
+    return done.exit_code, done.output
+
+
+def test_every_sample_can_be_made_again_from_its_record(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "--temperature",
+        "2.5",
+        "--top-p",
+        "0.97",
+        "--seed",
+        "5",
+        "--prompt-phones",
+        "to b",
+        "--regex",
+        "[a-z ]*",
+    )
+    assert phon("--n", "5", *options) == 0
+    assert phon("--n", "2", "--json", "--max-new-tokens", "9") == 0
+    shown = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()[-2:]]
+    code, listed = samples("--json")
+    records = [json.loads(line) for line in listed.splitlines()]
+    assert [record["name"] for record in records] == ["2.2", "2.1", "1.5", "1.4", "1.3", "1.2", "1.1"]
+    assert [record["text"] for record in records[:2]] == shown[::-1]
+    for name in ("2.2", "1.5", "1.3"):
+        code, told = samples("--again", name)
+        assert code == 0 and f"{name}: the same, byte for byte\n" in told
+    code, told = samples("--n", "1", "--type", records[4]["type"], "--grep", records[4]["text"])
+    assert code == 0 and "1.3" in told and "top p 0.97, prompt to b, regex [a-z ]*" in told
+
+
+def test_a_model_that_has_changed_is_told(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert phon("--n", "1", "--temperature", "2", "--type", "plays") == 0
+    folder = workspace / "runs" / "small" / "model"
+    weights = read_tensors(folder / "model.safetensors")
+    write_tensors(folder / "model.safetensors", {name: 0 * values for name, values in weights.items()})
+    code, told = samples("--again", "1.1")
+    assert code == 1 and f"1.1: not the same as it was (the model in {folder} is another one now)" in told
+    folder.rename(folder.with_name("gone"))
+    done = CliRunner().invoke(samples_command, ["--again", "1.1"])
+    assert isinstance(done.exception, PipelineError) and "the model of call 1 is gone" in str(done.exception)
 
 
 def judged(text: str, *problems: Problem) -> Judged:

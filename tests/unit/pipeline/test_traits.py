@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.copied import Span
-from pipeline.generate import Judged
+from pipeline.sampler import Judged
 from pipeline.symbols import Spelling
 from pipeline.traits import divergence, grams, holds_so_far, real_words, repetition, traits, wilson
 from tests.models import make_tokenizer

@@ -1,0 +1,118 @@
+"""What it takes to make a sample again, and making it again."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline.asked import Constraints
+from pipeline.errors import PipelineError
+from pipeline.kept import FORMAT, Call, Facts, Kept
+from pipeline.sampler import Judged, Sampler
+from pipeline.trained import Source
+from train.contract import NAME as CONTRACT
+from train.files import WEIGHTS, digest, sha256_file
+from train.folder import STAGE
+from train.manifest import Manifest
+from train.workspace import Workspace
+
+CONFIG = "config.json"
+LIBRARIES = ("phon", "torch")
+
+
+def fingerprint(folder: Path) -> str:
+    """What tells a model from any other: a hash of its weights, its shape and its contract."""
+    manifest = Manifest.read(folder.parent)  # whose hashes `Sampler.open` has held the model to
+    known = manifest.files if manifest and manifest.stage == STAGE else {}
+    hashes = {}
+    for name in (WEIGHTS, CONFIG, CONTRACT):
+        entry = known.get(f"{folder.name}/{name}")
+        hashes[name] = entry["sha256"] if entry else sha256_file(folder / name)
+    return digest(hashes)
+
+
+def gather(
+    workspace: Workspace,
+    source: Source,
+    sampler: Sampler,
+    n: int,
+    seed: int,
+    type_name: str | None,
+    prompt: str,
+    valid: bool | None,
+    constraints: Constraints,
+) -> Facts:
+    """How samples are made, for their record; all but the sampling."""
+    folder, root = source.folder.resolve(), workspace.root.resolve()
+    return Facts(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        run=source.run,
+        checkpoint=source.checkpoint,
+        folder=str(folder.relative_to(root) if folder.is_relative_to(root) else folder),
+        model=fingerprint(source.folder),
+        n=n,
+        seed=seed,
+        type=type_name,
+        prompt=prompt,
+        valid=valid,
+        constraints=constraints.asked(),
+        versions={name: version(name) for name in LIBRARIES},
+        device=sampler.model.device.type,
+    )
+
+
+class Again:
+    """Makes samples of a call again.
+
+    Raises:
+        PipelineError: its model is gone, or a later version of phon wrote its record.
+
+    Attributes:
+        differs: What is not as it was then, and may make another sample; empty if nothing.
+    """
+
+    def __init__(self, workspace: Workspace, call: Call) -> None:
+        from train.generate import Sampling  # imports torch
+
+        facts = self._facts = call.facts
+        known = [{field.name for field in fields(kind)} for kind in (Sampling, Constraints)]
+        if facts.format != FORMAT or facts.sampling.keys() - known[0] or facts.constraints.keys() - known[1]:
+            raise PipelineError(
+                f"call {call.number} was made by phon {facts.versions.get('phon', '?')}, with settings unknown here",
+                hint="install that version to make it again",
+            )
+        folder = workspace.root / facts.folder
+        if not folder.is_dir():
+            raise PipelineError(
+                f"the model of call {call.number} is gone: there is no {folder}",
+                hint="put it back; checkpoints go when newer ones come",
+            )
+        self._sampler = Sampler.open(folder)
+        self._sampling = Sampling(**facts.sampling)  # type: ignore[arg-type]
+        asked: dict[str, Any] = {
+            key: tuple(one) if isinstance(one, list) else one for key, one in facts.constraints.items()
+        }
+        self._constraints = Constraints(**asked)
+        now = {name: version(name) for name in LIBRARIES} | {"device": self._sampler.model.device.type}
+        then = facts.versions | {"device": facts.device}
+        changes = [f"{key} was {then.get(key, 'another')}, is {now[key]}" for key in now if then.get(key) != now[key]]
+        if fingerprint(folder) != facts.model:
+            changes.insert(0, f"the model in {folder} is another one now")
+        self.differs = "; ".join(changes)
+
+    def make(self, sample: Kept) -> Judged:
+        """The sample as it comes out now."""
+        facts = self._facts
+        _, made = self._sampler.samples(
+            n=sample.index + 1,
+            first=sample.index,
+            sampling=self._sampling,
+            seed=facts.seed,
+            type_name=sample.type,
+            prompt_phones=facts.prompt or None,
+            sources=[sample.given] if sample.given is not None else None,
+            valid=facts.valid,
+            constraints=self._constraints,
+        )
+        return next(made)
