@@ -15,11 +15,18 @@ from train.contract import Contract
 from train.generate import Sampling, generate
 from train.gpt2 import GPT2, Shape, hf_config
 
-SHAPE = Shape(vocab_size=8192, seq_len=256, n_layer=4, n_head=4, n_embd=256, n_inner=1024)
+SHAPES = {
+    "4 layers, width 256": Shape(vocab_size=8192, seq_len=256, n_layer=4, n_head=4, n_embd=256, n_inner=1024),
+    "gpt2-125m": Shape(vocab_size=50257, seq_len=1024, n_layer=12, n_head=12, n_embd=768, n_inner=3072),
+}
 PROMPT = [0, 10, 20, 30]
-N_NEW = 192
 TEMPERATURE, TOP_K = 0.7, 50
-BATCHES = (1, 16, 64)
+CASES = (  # shape, batch, new tokens, rounds
+    ("4 layers, width 256", 1, 192, 9),
+    ("4 layers, width 256", 16, 192, 5),
+    ("4 layers, width 256", 64, 192, 5),
+    ("gpt2-125m", 1, 48, 5),
+)
 
 
 def measure(run: Callable[[], int], tokens: int) -> tuple[float, float]:
@@ -31,28 +38,29 @@ def measure(run: Callable[[], int], tokens: int) -> tuple[float, float]:
     return elapsed
 
 
-def ours(model: GPT2, batch: int) -> Callable[[], int]:
+def ours(model: GPT2, batch: int, new: int) -> Callable[[], int]:
     # No token is the end: -1 is none of them, so that each sample is as long as the limit.
-    contract = Contract({}, SHAPE.vocab_size, 0, -1, 0, {"": PROMPT[:1]}, {"": 1}, "")
-    sampling = Sampling(temperature=TEMPERATURE, top_k=TOP_K, max_new_tokens=N_NEW)
+    contract = Contract({}, model.shape.vocab_size, 0, -1, 0, {"": PROMPT[:1]}, {"": 1}, "")
+    sampling = Sampling(temperature=TEMPERATURE, top_k=TOP_K, max_new_tokens=new)
+    reader = model.reader()
 
     def run() -> int:
-        samples = generate(model, contract, n=batch, prompt_ids=PROMPT[1:], sampling=sampling, batch_size=batch)
+        samples = generate(reader, contract, n=batch, prompt_ids=PROMPT[1:], sampling=sampling, batch_size=batch)
         return sum(len(sample.ids) - len(PROMPT[1:]) for sample in samples)
 
     return run
 
 
-def theirs(model: GPT2, batch: int) -> Callable[[], int]:
+def theirs(model: GPT2, batch: int, new: int) -> Callable[[], int]:
     from transformers import GPT2Config, GPT2LMHeadModel  # slow to import
 
-    config = GPT2Config(**hf_config(SHAPE, bos=0, eos=1, pad=2))
+    config = GPT2Config(**hf_config(model.shape, bos=0, eos=1, pad=2))
     other = GPT2LMHeadModel(config).eval()
     other.load_state_dict(model.weights(), strict=False)  # the head is the embedding
     other.generation_config.eos_token_id = None
     tokens = torch.tensor([PROMPT] * batch)
     mask = torch.ones_like(tokens)
-    options = {"do_sample": True, "temperature": TEMPERATURE, "top_k": TOP_K, "max_new_tokens": N_NEW}
+    options = {"do_sample": True, "temperature": TEMPERATURE, "top_k": TOP_K, "max_new_tokens": new}
 
     def run() -> int:
         torch.manual_seed(0)
@@ -64,31 +72,33 @@ def theirs(model: GPT2, batch: int) -> Callable[[], int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two rounds instead of five")
+    parser.add_argument("--quick", action="store_true", help="two rounds of each")
     parser.add_argument("--threads", type=int, default=1, help="of torch; more than one is noisy on a shared machine")
+    parser.add_argument("--only", metavar="WORD", default="", help="the models with this in their name")
     arguments = parser.parse_args()
-    rounds = 2 if arguments.quick else 5
     torch.set_num_threads(arguments.threads)
 
-    model = GPT2(SHAPE)
-    model.initialise(torch.Generator().manual_seed(0))
     print(f"{describe()}\n")
     print(
-        f"Sampling {N_NEW} tokens from a {len(PROMPT)}-token prompt: {SHAPE.n_layer} layers, width {SHAPE.n_embd}, "
-        f"vocabulary {SHAPE.vocab_size}, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.threads} "
-        f"thread(s); medians of {rounds} interleaved rounds.\n"
+        f"A {len(PROMPT)}-token prompt, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.threads} thread(s); "
+        "medians of interleaved rounds.\n"
     )
-    print("| batch | transformers tok/s | phon tok/s | ratio | ratio of CPU time |")
-    print("|---|---|---|---|---|")
-    for batch in BATCHES:
-        contestants = theirs(model, batch), ours(model, batch)
-        tokens = batch * N_NEW
+    print("| model | batch | new tokens | transformers tok/s | phon tok/s | ratio | ratio of CPU time |")
+    print("|---|---|---|---|---|---|---|")
+    for name, batch, new, rounds in CASES:
+        if arguments.only not in name:
+            continue
+        model = GPT2(SHAPES[name])
+        model.initialise(torch.Generator().manual_seed(0))
+        contestants = theirs(model, batch, new), ours(model, batch, new)
+        tokens = batch * new
         for run in contestants:
             run()  # once for nothing: caches warm, memory taken
-        times = [[measure(run, tokens) for run in contestants] for _ in range(rounds)]
+        times = [[measure(run, tokens) for run in contestants] for _ in range(2 if arguments.quick else rounds)]
         speeds = [tokens / median(row[who][0] for row in times) for who in (0, 1)]
         wall, cpu = (median(row[0][clock] / row[1][clock] for row in times) for clock in (0, 1))
-        print(f"| {batch} | {speeds[0]:,.0f} | {speeds[1]:,.0f} | {wall:.2f} | {cpu:.2f} |", flush=True)
+        said = f"{speeds[0]:,.0f} | {speeds[1]:,.0f} | {wall:.2f} | {cpu:.2f}"
+        print(f"| {name} | {batch} | {new} | {said} |", flush=True)
 
 
 if __name__ == "__main__":

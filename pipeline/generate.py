@@ -1,11 +1,13 @@
 """`phon generate`: samples of the newest model, each with a mark for valid or not and where it breaks."""
 
 import contextlib
+import functools
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from pipeline.options import json_option, workspace_option
 from pipeline.pronounce import open_text, read_lines
 from pipeline.reading import Reading, reading_options
 from pipeline.sampler import SEED, Sampler
-from pipeline.show import printable, progress
+from pipeline.show import bar, printable
+from pipeline.stream import Stream, stream
 from pipeline.trained import find_model
-from train.files import write_atomic
+from train.files import digest, write_atomic
 from train.workspace import Workspace
 
 
@@ -56,7 +59,7 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
 @click.option("--valid/--no-valid", default=None, help="Keep to the notation's grammar; on wherever it has one.")
 @constraint_options
 @click.option("--seed", default=SEED, show_default=True, help="Same seed, same samples.")
-@click.option("--batch-size", type=int, metavar="N", help="Samples at a time; else as many as 1 GiB holds, 32 at most.")
+@click.option("--batch-size", type=int, metavar="N", help="Samples at a time; else as many as 1 GiB holds, 64 at most.")
 @reading_options
 @click.option("--keep/--no-keep", default=True, help="Keep them for phon samples; on by default, in a workspace.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file instead.")
@@ -96,28 +99,26 @@ def command(
     temperature = (0.7 if source is None else 0.0) if temperature is None else temperature
     lines = None
     if source is not None:
-        with open_text(source) as stream:
-            lines = list(read_lines(stream, "standard input" if source == "-" else source))
-    from train.generate import Sampling  # imports torch
+        with open_text(source) as file:
+            lines = list(read_lines(file, "standard input" if source == "-" else source))
+    from train.generate import Sampling, fitting_batch  # imports torch
 
     sampler = Sampler.open(model.folder)
     samplings = reading.samplings(Sampling(temperature, top_k, top_p, min_p, max_new_tokens))
-    made = [
-        sampler.samples(
-            n=n,
-            sampling=sampling,
-            seed=seed,
-            type_name=type_name,
-            prompt=prompt,
-            prompt_phones=prompt_phones,
-            sources=lines,
-            batch_size=batch_size,
-            valid=valid,
-            constraints=constraints,
-            explain=reading.explain,
-        )
-        for sampling in samplings
-    ]
+    begin = functools.partial(
+        sampler.samples,
+        n=n,
+        seed=seed,
+        type_name=type_name,
+        prompt=prompt,
+        prompt_phones=prompt_phones,
+        sources=lines,
+        batch_size=batch_size,
+        valid=valid,
+        constraints=constraints,
+        explain=reading.explain,
+    )
+    made = [begin(sampling=sampling) for sampling in samplings]
     total = n * len(lines) if lines else n
     settings: dict[str, Any] = {
         "run": model.run,
@@ -137,19 +138,37 @@ def command(
     is_bare = lines is not None and not (reading.spell or reading.explain)
     width = columns_of_terminal()
     valid_of = dict.fromkeys(samplings, 0)
-    n_tokens = 0
-    with (
-        reading.ready(sampler.notation, workspace, total) as read,
-        destination(out) as write,
-        contextlib.nullcontext(lambda line: None) if is_seen else progress() as tell,
-    ):
+    n_tokens = done = begun = 0
+
+    def kept(record: dict[str, Any]) -> None:
+        """Count a sample that an earlier run has written."""
+        valid_of[samplings[0]] += record["valid"]
+
+    goes_on = as_json and out is not None and not (reading.strip or reading.say)
+    depends = {
+        **facts.model_dump(exclude={"format", "made"}),
+        **asdict(samplings[0]),
+        **{"source": digest({"lines": lines}), "batch_size": batch_size},
+        **{"spell": reading.spell, "explain": reading.explain},
+    }
+    with contextlib.ExitStack() as stack:
+        write = stack.enter_context(stream(out, depends, kept) if out and goes_on else destination(out))
+        if isinstance(write, Stream) and write.n:
+            done = begun = write.n
+            click.echo(f"{out} goes on after {done:,} samples", err=True)
+            size = batch_size or fitting_batch(sampler.model.shape)
+            first = done - done % size if done < total else done  # in the same batches, they are the same to the bit
+            made = [begin(sampling=samplings[0], first=first)]
+        read = stack.enter_context(reading.ready(sampler.notation, workspace, total))
+        tell = None if is_seen else stack.enter_context(bar(total * len(samplings), "samples", done))
         started = time.perf_counter()
         if reading.explain and not as_json:
             write(legend(in_color) + "\n")
         for sampling, keeper, (_, block) in zip(samplings, keepers, made, strict=True):
             if reading.strip and not as_json:
                 write(click.style(f"temperature {sampling.temperature:g}", bold=True) + "\n")
-            for sample in keeper.keep(read(block, sampling.temperature)):
+            new = (sample for sample in block if sample.index >= begun)
+            for sample in keeper.keep(read(new, sampling.temperature)):
                 valid_of[sampling] += sample.valid
                 n_tokens += sample.n_tokens
                 if as_json:
@@ -158,7 +177,9 @@ def command(
                     write(printable(sample.text))
                 else:
                     write(lay_out(sample, width, in_color=in_color))
-                tell(f"{sample.index + 1} of {total} samples")
+                done += 1
+                if tell:
+                    tell(done)
     elapsed_s = time.perf_counter() - started
     shares = [f"{number} valid of {total}" for number in valid_of.values()]
     if reading.strip:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.surprisal import Surprisal
     from train.generate import Sampling
-    from train.model import Model
+    from train.model import Model, Reading
 
 SEED = 0
 GRAMMARS = "grammars"  # in a model's folder, beside its tokenizer: automata that take long to work out
@@ -90,6 +90,7 @@ class Sampler:
 
     folder: Path
     model: "Model"
+    reader: "Reading"
     contract: Contract
     tokenizer: "Tokenizer"
     notation: Notation
@@ -111,7 +112,7 @@ class Sampler:
         notation = load_notation(contract.notation)
         if torch.cuda.is_available():
             model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
-        return cls(folder, model, contract, tokenizer, notation)
+        return cls(folder, model, model.reader(), contract, tokenizer, notation)
 
     def samples(
         self,
@@ -163,7 +164,7 @@ class Sampler:
         encoded = encode_sources(self.folder, asked, contract) if asked else None
         meter = Meter(self.model, contract, token_bytes(tokenizer, contract), notation.symbols) if explain else None
         made = generate(
-            self.model,
+            self.reader,
             contract,
             n=len(asked) or n,
             first=first,

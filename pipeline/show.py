@@ -4,11 +4,13 @@ import contextlib
 import json
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
 
+from train.log import duration
 from train.log import printable as printable
 
 WIDTH = 100  # columns of a table
@@ -26,6 +28,38 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield lambda line: status.update(Text(line))
+
+
+@contextlib.contextmanager
+def bar(total: int, unit: str, begun: int = 0) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal's standard error: the function handed out is told how many of `total` are done.
+
+    Args:
+        begun: Were done before, and say nothing of the pace.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = BarColumn(), TextColumn("{task.description}", markup=False)
+    started = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"{begun:,} of {total:,} {unit}", total=total, completed=begun)
+
+        def tell(done: int) -> None:
+            said = pace(done, total, unit, begun, time.monotonic() - started)
+            progress.update(task, completed=done, description=said)
+
+        yield tell
+
+
+def pace(done: int, total: int, unit: str, begun: int, elapsed_s: float) -> str:
+    """How far something is, how fast it goes, and when it will end."""
+    rate = (done - begun) / max(elapsed_s, 1e-9)
+    left = f", {rate:.1f}/s, {duration((total - done) / rate)} left" if rate else ""
+    return f"{done:,} of {total:,} {unit}{left}"
 
 
 def table(title: str, rows: Mapping[str, str]) -> None:

@@ -5,8 +5,9 @@ Its randomness is a stream of its own, keyed by seed and index. Each number of i
 of the cumulative distribution, so the other rows of the batch have no part in it beyond the last bits of a sum.
 """
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,20 +18,21 @@ from torch import Tensor
 
 from train.contract import Contract
 from train.errors import TrainError
-from train.model import Model, Shape
+from train.model import Reading, Shape
 from train.pairs import filled_up
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LEAST_TEMPERATURE = 1e-6  # below it fp32 has no room left between greedy and this
-LARGEST_BATCH = 32
+LARGEST_BATCH = 64
 CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
+Processor = Callable[[Tensor, Tensor], Tensor]  # of transformers: ids (B, T) so far and logits (B, V), to other logits
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen. The cuts apply one after the other: top_k, top_p, min_p.
+    """How the next token is chosen. The cuts apply one after the other: top_k, top_p, min_p, typical_p.
 
     Args:
         temperature: Divides the logits; 0 takes the likeliest token.
@@ -38,6 +40,10 @@ class Sampling:
         top_p: Only the likeliest that together reach this probability.
         min_p: Only those at least this probable, as a share of the likeliest's probability.
         max_new_tokens: After the prompt; None for what is left of the context.
+        typical_p: Only those about as likely as is to be expected, that together reach this probability.
+        repetition_penalty: Divides positive logits of tokens that were there before, and multiplies negative ones.
+
+    Source: typical_p: Meister et al. 2022; repetition_penalty: Keskar et al. 2019; both as transformers has them.
 
     Raises:
         TrainError: a value that means nothing.
@@ -48,12 +54,19 @@ class Sampling:
     top_p: float | None = None
     min_p: float | None = None
     max_new_tokens: int | None = None
+    typical_p: float | None = None
+    repetition_penalty: float | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.temperature < math.inf, "temperature", self.temperature, "it is 0 (greedy) or more")
         require(self.top_k is None or self.top_k >= 1, "top_k", self.top_k, "it is a number of tokens, 1 or more")
         require(self.top_p is None or 0 < self.top_p <= 1, "top_p", self.top_p, "it is more than 0 and at most 1")
         require(self.min_p is None or 0 <= self.min_p <= 1, "min_p", self.min_p, "it is from 0 to 1")
+        mass, penalty = self.typical_p, self.repetition_penalty
+        require(mass is None or 0 < mass <= 1, "typical_p", mass, "it is more than 0 and at most 1")
+        require(
+            penalty is None or 0 < penalty < math.inf, "repetition_penalty", penalty, "it is more than 0; 1 is none"
+        )
         given = self.max_new_tokens
         require(given is None or given >= 1, "max_new_tokens", given, "it is 1 or more")
 
@@ -105,10 +118,11 @@ def require(holds: bool, name: str, value: object, rule: str) -> None:
 
 
 def generate(
-    model: Model,
+    model: Reading,
     contract: Contract,
     *,
     n: int,
+    first: int = 0,
     types: Sequence[str] | None = None,
     prompt_ids: Sequence[int] = (),
     sources: Sequence[Sequence[int]] | None = None,
@@ -116,29 +130,29 @@ def generate(
     seed: int = 0,
     batch_size: int | None = None,
     guide: Guide | None = None,
-    first: int = 0,
 ) -> Iterator[Sample]:
-    """`n` samples in order of index, each as soon as it and those before it are done.
+    """Samples `first` to `n` in order of index, each as soon as it and those before it are done.
 
     Args:
+        first: The index of the first that is wanted; the first batch begins with it.
         types: Sample i is of type `types[i % len(types)]`; None draws them as often as the corpus has them.
         prompt_ids: What each goes on from, after its opening.
         sources: What an encoder reads, each with its end: sample i is of `sources[i % len(sources)]`.
         sampling: The defaults of `Sampling` if None.
-        batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 32 at most.
+        batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 64 at most.
         guide: What keeps them valid; None for nothing.
-        first: The index of the first that is wanted: those before it are not made.
 
     Raises:
         TrainError: unknown type, a prompt longer than the context, a limit beyond it, or a setting that means nothing.
     """
     sampling = sampling or Sampling()
     require(n >= 1, "n", n, "it is 1 or more")
+    require(0 <= first <= n, "first", first, "it is 0 to n")
     require(seed >= 0, "seed", seed, "it is 0 or more")
     require_sources(model.shape, sources)
     require(batch_size is None or batch_size >= 1, "batch_size", batch_size, "it is 1 or more")
-    names = [types[i % len(types)] for i in range(n)] if types else draw_types(contract, n, seed)
-    prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(set(names))}
+    possible = set(types) if types else {name for name, documents in contract.documents.items() if documents}
+    prefixes = {name: [*contract.opening(name), *prompt_ids] for name in sorted(possible)}
     limits = {name: limit(model.shape, prefixes[name], len(prompt_ids), sampling.max_new_tokens) for name in prefixes}
     if guide is not None and guide.least > min(limits.values()):
         raise TrainError(
@@ -146,21 +160,24 @@ def generate(
             hint="raise max_new_tokens, shorten the prompt, or ask for less",
             exit_code=2,
         )
-    plan = batches([len(prefixes[name]) for name in names], batch_size or fitting_batch(model.shape), first)
+    size = batch_size or fitting_batch(model.shape)
 
     def samples() -> Iterator[Sample]:
         done: dict[int, Sample] = {}
         following = first
-        for indices in plan:
-            rows = [prefixes[names[i]] for i in indices]
-            uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
-            of = [sources[i % len(sources)] for i in indices] if sources else None
-            for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
-                i = indices[row]
-                done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
-                while following in done:
-                    yield done.pop(following)
-                    following += 1
+        for chunk in (range(start, min(start + size, n)) for start in range(first, n, size)):
+            kinds = [types[i % len(types)] for i in chunk] if types else draw_types(contract, chunk, seed)
+            names = dict(zip(chunk, kinds, strict=True))
+            for indices in alike({i: len(prefixes[name]) for i, name in names.items()}):
+                rows = [prefixes[names[i]] for i in indices]
+                uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
+                of = [sources[i % len(sources)] for i in indices] if sources else None
+                for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
+                    i = indices[row]
+                    done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
+                    while following in done:
+                        yield done.pop(following)
+                        following += 1
 
     return samples()
 
@@ -217,11 +234,11 @@ def stream(seed: int, index: int, purpose: int, n: int) -> Numbers:
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def draw_types(contract: Contract, n: int, seed: int) -> list[str]:
+def draw_types(contract: Contract, indices: Iterable[int], seed: int) -> list[str]:
     """A type for each sample, each type as often as the training documents have it."""
     names = sorted(contract.documents)
     bounds = np.cumsum([contract.documents[name] for name in names])
-    drawn = [stream(seed, i, TYPES, 1)[0] * bounds[-1] for i in range(n)]
+    drawn = [stream(seed, i, TYPES, 1)[0] * bounds[-1] for i in indices]
     return [names[place] for place in np.searchsorted(bounds, drawn, side="right")]
 
 
@@ -230,17 +247,15 @@ def fitting_batch(shape: Shape) -> int:
     return max(1, min(LARGEST_BATCH, CACHE_BYTES // (4 * shape.cached)))
 
 
-def batches(lengths: Sequence[int], size: int, first: int = 0) -> Iterator[list[int]]:
-    """Indices of `lengths` from `first` on in order, at most `size` at a time, those of one batch equally long."""
-    for start in range(first, len(lengths), size):
-        chunk = range(start, min(start + size, len(lengths)))
-        for length in sorted({lengths[i] for i in chunk}):
-            yield [i for i in chunk if lengths[i] == length]
+def alike(lengths: Mapping[int, int]) -> Iterator[list[int]]:
+    """Those of one length together, the shortest first."""
+    for length in sorted(set(lengths.values())):
+        yield [i for i in lengths if lengths[i] == length]
 
 
 @torch.inference_mode()
 def read_batch(
-    model: Model,
+    model: Reading,
     contract: Contract,
     prefixes: Sequence[Sequence[int]],
     sampling: Sampling,
@@ -266,11 +281,15 @@ def read_batch(
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
     states = guide.begin(len(prefixes), device) if guide else None
+    penalise = repetition(sampling.repetition_penalty)
+    read = tokens  # what was there before, for each line
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
     seen = 0
     for step in range(limit):
         logits = model.read(tokens, cache).float()
+        if penalise:
+            logits = penalise(torch.cat([read, written[:, :step]], 1), logits)
         logits[:, contract.vocab_size :] = -torch.inf
         logits.index_fill_(1, never, -torch.inf)
         after = guide.mask(logits, states, limit - step - 1) if guide and states is not None else None
@@ -296,7 +315,7 @@ def read_batch(
         if 4 * len(lines) <= 3 * len(running):  # leaving costs a copy of the cache, about a step
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
-            tokens, written, numbers = tokens[kept], written[kept], numbers[kept]
+            tokens, read, written, numbers = tokens[kept], read[kept], written[kept], numbers[kept]
             states = states[kept] if states is not None else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
@@ -326,12 +345,33 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
         shares = shares.masked_fill(shares < least, 0.0)
     if sampling.min_p is not None:
         shares = shares.masked_fill(shares < sampling.min_p * shares.amax(-1, keepdim=True), 0.0)
+    if sampling.typical_p is not None and sampling.typical_p < 1:
+        shares = shares.masked_fill(typical(sampling.typical_p)(shares, shares.log()) == -torch.inf, 0.0)
     sums = shares.cumsum(-1, dtype=uniforms.dtype)
     total = sums[:, -1:]
     # Just below the total at most, so that the first sum above it is one to which its token added something.
     wanted = torch.minimum(uniforms[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
     places = torch.searchsorted(sums, wanted, right=True)  # (B, 1)
     return (places if ids is None else ids.gather(1, places))[:, 0]
+
+
+def repetition(penalty: float | None) -> Processor | None:
+    """What makes tokens that were there before less likely; None for nothing."""
+    if penalty is None or penalty == 1:
+        return None
+    from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor  # slow to import
+
+    found: Processor = RepetitionPenaltyLogitsProcessor(penalty)
+    return found
+
+
+@functools.cache
+def typical(mass: float) -> Processor:
+    """What takes away the tokens that are far likelier or unlikelier than is to be expected."""
+    from transformers.generation.logits_process import TypicalLogitsWarper  # slow to import
+
+    found: Processor = TypicalLogitsWarper(mass)
+    return found
 
 
 def exact(device: torch.device) -> torch.dtype:

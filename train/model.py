@@ -97,6 +97,28 @@ class Cache(Protocol):
         ...
 
 
+class Reading(Protocol):
+    """What samples are drawn from: a model, or its weights laid out for nothing else."""
+
+    @property
+    def shape(self) -> Shape:
+        """Its size and make."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        ...
+
+    def start(self, batch: int, length: int, source: Tensor | None = None) -> Cache:
+        """An empty cache for `batch` rows of up to `length` tokens; of what the encoder makes of `source` (B, S)."""
+        ...
+
+    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""
+        ...
+
+
 class Model(nn.Module):
     """A language model that makes its own loss and reads with a cache."""
 
@@ -132,12 +154,16 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def start(self, batch: int, length: int, source: Tensor | None = None) -> Cache:
-        """An empty cache for `batch` rows of up to `length` tokens; of what the encoder makes of `source` (B, S)."""
+        """An empty cache, as `Reading.start` says."""
         raise NotImplementedError
 
     def read(self, tokens: Tensor, cache: Cache) -> Tensor:
-        """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""
+        """Logits after the last of `tokens`, as `Reading.read` says."""
         raise NotImplementedError
+
+    def reader(self) -> Reading:
+        """What samples fastest here, with the weights as they are now; they may take as much memory again."""
+        return self
 
     def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
         """Logits (B, T, V) after each of `tokens` (B, T), which start a text; `source` as in `forward`."""

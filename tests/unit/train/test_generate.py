@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+from transformers.generation.logits_process import TopKLogitsWarper, TypicalLogitsWarper
 
 from tests.models import random_model
 from train import generate as module
 from train.contract import Contract
 from train.errors import TrainError
-from train.generate import Sample, Sampling, batches, choose, draw_types, fitting_batch, generate, stream
-from train.gpt2 import GPT2, Shape
+from train.generate import Sample, Sampling, alike, choose, draw_types, fitting_batch, generate, stream
+from train.gpt2 import GPT2, Shape, hf_config
 
 BOS, EOS, PAD, POEM, PLAY = range(5)
 SHAPE = Shape(vocab_size=24, seq_len=32, n_layer=2, n_head=2, n_embd=16, n_inner=32)
@@ -46,7 +48,15 @@ def made(model: GPT2, **options: Any) -> list[Sample]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
-@pytest.mark.parametrize("sampling", [Sampling(1.0), Sampling(3.0, top_k=20), Sampling(8.0, top_p=0.98, min_p=0.01)])
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(1.0),
+        Sampling(3.0, top_k=20),
+        Sampling(8.0, top_p=0.98, min_p=0.01),
+        Sampling(3.0, typical_p=0.9, repetition_penalty=1.3),
+    ],
+)
 def test_a_sample_is_the_same_whatever_its_batch(batch_size: int, sampling: Sampling) -> None:
     model = random_model(SHAPE)
     together = made(model, n=20, sampling=sampling, seed=3, batch_size=20)
@@ -58,6 +68,13 @@ def test_a_sample_is_the_same_whatever_its_batch(batch_size: int, sampling: Samp
 def test_more_samples_begin_with_the_same_ones() -> None:
     model = random_model(SHAPE)
     assert made(model, n=12, seed=1)[:5] == made(model, n=5, seed=1)
+
+
+def test_samples_from_the_middle_are_those_that_all_together_have_there() -> None:
+    model = random_model(SHAPE)
+    together = made(model, n=12, seed=1, batch_size=4, sampling=Sampling(2.0))
+    for first in (0, 4, 8, 12):  # where a batch begins
+        assert made(model, n=12, first=first, seed=1, batch_size=4, sampling=Sampling(2.0)) == together[first:]
 
 
 def test_another_seed_gives_other_samples() -> None:
@@ -158,6 +175,33 @@ def test_tokens_are_as_frequent_as_their_probability(sampling: Sampling, expecte
     assert torch.bincount(chosen, minlength=4)[order].div(n).tolist() == pytest.approx(expected, abs=2 / n)
 
 
+@pytest.mark.parametrize("mass", [0.2, 0.6, 0.95])
+def test_what_is_typical_is_what_transformers_calls_so(mass: float) -> None:
+    logits = torch.randn(1, 60, generator=torch.Generator().manual_seed(0)) * 2
+    scores: Any = TopKLogitsWarper(40)(None, logits / 0.8)
+    expected = TypicalLogitsWarper(mass)(None, scores).softmax(-1)[0]
+    assert 1 < (expected > 0).sum() < 40
+    n = 20_000
+    numbers = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    chosen = choose(logits.expand(n, 60), Sampling(0.8, top_k=40, typical_p=mass), numbers)
+    torch.testing.assert_close(torch.bincount(chosen, minlength=60) / n, expected, rtol=0, atol=2 / n)
+
+
+def test_repetitions_are_as_unlikely_as_transformers_makes_them() -> None:
+    model = random_model(SHAPE)
+    other = GPT2LMHeadModel(GPT2Config(**hf_config(SHAPE, bos=BOS, eos=EOS, pad=PAD))).eval()
+    other.load_state_dict(model.weights(), strict=False)
+    never = [BOS, PAD, POEM, PLAY]
+    options = {"do_sample": False, "max_new_tokens": 20, "suppress_tokens": never, "repetition_penalty": 1.7}
+    given = torch.tensor([[BOS, POEM, 9, 8]])
+    expected = other.generate(given, attention_mask=torch.ones_like(given), **options)[0, 2:].tolist()
+    sampling = Sampling(0.0, max_new_tokens=20, repetition_penalty=1.7)
+    (sample, *_) = made(model, n=3, types=["poems"], prompt_ids=[9, 8], sampling=sampling)
+    assert sample.ids == [i for i in expected if i != EOS]
+    (plain, *_) = made(model, n=3, types=["poems"], prompt_ids=[9, 8], sampling=Sampling(0.0, max_new_tokens=20))
+    assert plain.ids != sample.ids
+
+
 def test_no_number_chooses_a_token_that_cannot_be() -> None:
     logits = torch.full((3, 6), -torch.inf)
     logits[:, [1, 4]] = torch.tensor([0.0, -30.0])
@@ -166,16 +210,16 @@ def test_no_number_chooses_a_token_that_cannot_be() -> None:
 
 
 def test_types_are_drawn_as_often_as_the_corpus_has_them() -> None:
-    drawn = Counter(draw_types(CONTRACT, 4000, seed=0))
+    drawn = Counter(draw_types(CONTRACT, range(4000), seed=0))
     assert drawn["poems"] / 4000 == pytest.approx(0.6, abs=0.03)
     assert drawn["plays"] / 4000 == pytest.approx(0.3, abs=0.03)
     assert drawn[""] / 4000 == pytest.approx(0.1, abs=0.03)
-    assert draw_types(CONTRACT, 7, seed=5) == draw_types(CONTRACT, 50, seed=5)[:7]
+    assert draw_types(CONTRACT, range(3, 7), seed=5) == draw_types(CONTRACT, range(50), seed=5)[3:7]
 
 
 def test_a_type_without_documents_is_not_drawn() -> None:
     contract = Contract(**{**vars(CONTRACT), "documents": {"": 0, "plays": 0, "poems": 2}})
-    assert set(draw_types(contract, 50, seed=0)) == {"poems"}
+    assert set(draw_types(contract, range(50), seed=0)) == {"poems"}
 
 
 def test_random_streams_differ_by_seed_index_and_purpose_and_stay_what_they_are() -> None:
@@ -188,7 +232,7 @@ def test_random_streams_differ_by_seed_index_and_purpose_and_stay_what_they_are(
 
 
 def test_a_batch_holds_prefixes_of_one_length_only() -> None:
-    assert list(batches([2, 1, 2, 2, 1], 4)) == [[1], [0, 2, 3], [4]]
+    assert list(alike({5: 2, 6: 1, 7: 2, 8: 2})) == [[6], [5, 7, 8]]
 
 
 def test_the_batch_is_as_large_as_its_cache_allows() -> None:
@@ -245,6 +289,8 @@ def test_an_unknown_type_is_refused_with_those_there_are() -> None:
         ("min_p", -0.1),
         ("min_p", 1.5),
         ("max_new_tokens", 0),
+        ("typical_p", 0.0),
+        ("repetition_penalty", 0.0),
     ],
 )
 def test_a_setting_that_means_nothing_is_refused(name: str, value: float) -> None:
@@ -253,7 +299,7 @@ def test_a_setting_that_means_nothing_is_refused(name: str, value: float) -> Non
     assert e.value.exit_code == 2 and e.value.hint
 
 
-@pytest.mark.parametrize(("name", "value"), [("n", 0), ("seed", -1), ("batch_size", 0)])
+@pytest.mark.parametrize(("name", "value"), [("n", 0), ("seed", -1), ("batch_size", 0), ("first", 2)])
 def test_numbers_that_mean_nothing_are_refused(name: str, value: int) -> None:
     with pytest.raises(TrainError, match=f"{name} = {value} means nothing") as e:
         generate(random_model(SHAPE), CONTRACT, **{"n": 1, name: value})  # type: ignore[arg-type]
