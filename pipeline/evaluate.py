@@ -59,7 +59,7 @@ def evaluate(
     if contract.pairs is None:
         if files:
             raise PipelineError("--pairs is for models of pairs, and this is none", hint="leave it out", exit_code=2)
-        return documents(model, contract, tokenizer, source, workspace, drawing, out, seed, report, started)
+        return documents(model, contract, source, workspace, drawing, out, seed, report, started)
     if drawing.n:
         raise PipelineError(
             "--samples is for models of documents, and this one answers sources", hint="pass --n", exit_code=2
@@ -78,7 +78,6 @@ def evaluate(
 def documents(
     model: Any,
     contract: Any,
-    tokenizer: Any,
     source: Source,
     workspace: Workspace,
     drawing: Drawing,
@@ -91,7 +90,6 @@ def documents(
     import torch  # slow to import
 
     from pipeline import heldout, sampled, verdict
-    from pipeline.sampler import Sampler
     from pipeline.symbols import Spelling
     from train.shards import open_split, packed
 
@@ -122,8 +120,7 @@ def documents(
     drawn = None
     if drawing.n:
         rows = sampled.Rows(contract, notation, spelling, model.shape.seq_len)
-        sampler = Sampler(source.folder, model, contract, tokenizer, notation)
-        drawn = sampled.draw(rows, sampler, training, held, learnt.model, drawing, seed, report)
+        drawn = sampled.draw(rows, source, training, held, learnt.model, drawing, seed, report)
         figures["samples"] = {
             "n": drawing.n,
             "seed": seed,

@@ -90,7 +90,7 @@ class Rows:
 
 def draw(
     rows: Rows,
-    sampler: Sampler,
+    source: Source,
     training: Shards,
     shards: Shards,
     learnt: KneserNey,
