@@ -1,4 +1,4 @@
-"""Conversion speed of `--engine g2p-en` in MB/s of ordinary text, beside g2p-en itself, which gives the same phones.
+"""Conversion speed of both engines in MB/s of ordinary text, beside g2p-en, whose phones `--engine g2p-en` gives.
 
 The lines of text/ and typed/ in shared/data are shuffled. There are some 7 MB of them, so that a stream of 20 MB has
 each several times: late in so long a stream of fresh text nearly all words have been read before too, but not all. What
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from multiprocessing.pool import Pool
 from statistics import median
+from typing import Any
 
 from benchmarks.machine import describe
 from benchmarks.prepare import DATA, ROOT, SPAWN, read_rounds, size_bytes, size_mb, theirs
@@ -26,12 +27,12 @@ from train.notation import load_notation
 
 COLD_MB, STREAM_MB = 1, 20
 N_LINES = 1000  # for g2p-en in a round, when it is loaded
-SPEC = {"name": "arpabet", "options": {"engine": "g2p-en"}}
+ENGINES = ("phon", "g2p-en")
 # Whole programs, which convert the lines of standard input and print their own CPU seconds.
-OURS = f"""
+OURS = """
 import sys, time
 from train.notation import load_notation
-load_notation({SPEC}).convert(sys.stdin.read().split("\\n"))
+load_notation({spec}).convert(sys.stdin.read().split("\\n"))
 print(time.process_time())
 """
 THEIRS = """
@@ -46,6 +47,10 @@ print(time.process_time())
 """
 
 
+def spec(engine: str) -> dict[str, Any]:
+    return {"name": "arpabet", "options": {} if engine == "phon" else {"engine": engine}}
+
+
 def cold(program: str, lines: Sequence[str]) -> float:
     """CPU seconds of a program for some lines, from the start of Python on."""
     text = "\n".join(lines)
@@ -54,9 +59,9 @@ def cold(program: str, lines: Sequence[str]) -> float:
     return float(done.stdout)
 
 
-def warm(before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
+def warm(engine: str, before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
     """CPU seconds for some lines after others were read, and the most memory the process had, in MiB."""
-    notation = load_notation(SPEC)
+    notation = load_notation(spec(engine))
     for blocks in [[*gather(some, size_bytes, BLOCK_BYTES)] for some in (before, lines)]:
         begin = time.process_time()
         for block in blocks:
@@ -64,10 +69,19 @@ def warm(before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
     return time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def warm_in_fresh_process(before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
+def warm_in_fresh_process(engine: str, before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
     """The same, by a process that has done nothing before."""
     with SPAWN.Pool(1) as pool:
-        return pool.apply(warm, (before, lines))
+        return pool.apply(warm, (engine, before, lines))
+
+
+def floor(lines: Sequence[str]) -> float:
+    """CPU seconds to split lines, look each chunk up and join what is found: the least that a dictionary can do."""
+    known = {chunk: chunk + "" for line in lines for chunk in line.split()}
+    begin = time.process_time()
+    for line in lines:
+        " ".join(map(known.__getitem__, line.split()))
+    return time.process_time() - begin
 
 
 def contest(lines: Sequence[str], turn: int, peer: Pool) -> Iterator[tuple[str, float, float, float]]:
@@ -76,18 +90,23 @@ def contest(lines: Sequence[str], turn: int, peer: Pool) -> Iterator[tuple[str, 
     some, stream = draw.sample(lines, N_LINES), draw.sample(lines, len(lines))
     first, fresh = (next(gather(stream, size_bytes, round(1e6 * mb))) for mb in (COLD_MB, size_mb(lines) / 4))
     times = round(STREAM_MB / size_mb(lines) + 0.5)
-    slow, quick = cold(THEIRS, first), cold(OURS, first)
+    slow = cold(THEIRS, first)
     base = size_mb(some) / peer.apply(theirs, (some,))[0]
     yield f"g2p-en, the first {COLD_MB} MB, with start and loading", size_mb(first) / slow, 1, 0
-    yield "phon, the same", size_mb(first) / quick, slow / quick, 0
+    for engine in ENGINES:
+        quick = cold(OURS.format(spec=spec(engine)), first)
+        yield f"phon, --engine {engine}, the same", size_mb(first) / quick, slow / quick, 0
     yield f"g2p-en, loaded, {N_LINES} lines", base, 1, 0
-    for name, before, timed in (
-        (f"phon, {size_mb(fresh):.1f} MB of new lines after the rest", stream[len(fresh) :], fresh),
-        (f"phon, a stream of {times * size_mb(lines):.0f} MB after a warm-up", lines, stream * times),
-    ):
-        seconds, memory_mib = warm_in_fresh_process(before, timed)
-        speed = size_mb(timed) / seconds
-        yield name, speed, speed / base, memory_mib
+    for engine in ENGINES:
+        for name, before, timed in (
+            (f"{size_mb(fresh):.1f} MB of new lines after the rest", stream[len(fresh) :], fresh),
+            (f"a stream of {times * size_mb(lines):.0f} MB after a warm-up", lines, stream * times),
+        ):
+            seconds, memory_mib = warm_in_fresh_process(engine, before, timed)
+            speed = size_mb(timed) / seconds
+            yield f"phon, --engine {engine}, {name}", speed, speed / base, memory_mib
+    least = size_mb(lines) / peer.apply(floor, (stream,))
+    yield "splitting, looking up and joining alone", least, least / base, 0
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ class Arpabet(Written):
         unspeakable: str = "drop",
         lexicon: Mapping[str, str] | None = None,
         engine: str = "phon",
+        reduced: bool = False,
     ) -> None:
         if engine not in ENGINES:
             raise PhoneticError(f"arpabet has no engine {engine!r}", hint=f"its engines are: {', '.join(ENGINES)}")
@@ -48,11 +49,13 @@ class Arpabet(Written):
                 f"g2p-en deletes what it cannot say, so unspeakable cannot be {unspeakable!r}",
                 hint="leave --unspeakable out, or --engine g2p-en",
             )
+        if engine == "g2p-en" and reduced:
+            raise PhoneticError("g2p-en says no reduced forms", hint="leave --reduced out, or --engine g2p-en")
         if form not in FORMS:
             raise PhoneticError(f"arpabet has no form {form!r}", hint=f"its forms are: {', '.join(FORMS)}")
         self.form = form
         self.engine = engine
-        super().__init__(stress, syllables, variant, unspeakable, lexicon)
+        super().__init__(stress, syllables, variant, unspeakable, lexicon, reduced)
         self.symbols: Sequence[str] = _symbols(form, stress)
         self.gap = GAP if form == "spaced" else " "
         self._is_plain = form == "compact" and not (syllables or self.variant or self.keep)

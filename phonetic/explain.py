@@ -7,8 +7,10 @@ from typing import NamedTuple
 from phonetic.format import add_closing, closing, opening
 from phonetic.lexicon import look_up
 from phonetic.normalize import core, expand
-from phonetic.reader import SIMPLE, THE, Reader
+from phonetic.reader import GUESSED, NEAR, SIMPLE, THE, Reader
+from phonetic.reduced import reduce
 
+_GUESSED_WORDS = re.compile(f"{GUESSED}[^{GUESSED}]*{GUESSED}")
 _WORD = re.compile(r"'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 
 
@@ -34,8 +36,8 @@ class Explained(NamedTuple):
 class Explainer(Reader):
     """A reader that tells how it reads."""
 
-    def __init__(self, own: Mapping[str, str] | None = None) -> None:
-        super().__init__(own=own)
+    def __init__(self, own: Mapping[str, str] | None = None, *, reduced: bool = False) -> None:
+        super().__init__(own=own, reduced=reduced)
 
     def explain(self, text: str) -> list[Explained]:
         """Each word of a text; what is not said is left out. The phones are those that `read` gives."""
@@ -50,12 +52,12 @@ class Explainer(Reader):
                 rows.append(row)
             elif rows and row.phones not in ("", "-"):
                 rows[-1] = rows[-1]._replace(phones=add_closing(rows[-1].phones, row.phones))
-        return [_before_vowel(row, rows[at + 1 :]) for at, row in enumerate(rows)]
+        return [_in_line(row, rows[at + 1 :]) for at, row in enumerate(rows)]
 
     def _row(self, chunks: Sequence[str], i: int) -> tuple[Explained, int]:
         chunk, said = chunks[i], self._chunks[chunks[i]]
-        if said is not None:
-            return self._plain_row(chunk, said), 1
+        if said != NEAR:
+            return self._plain_row(chunk, _GUESSED_WORDS.sub("", said)), 1
         match = SIMPLE.fullmatch(chunk)
         if match is not None and match[2].lower() in self._homographs:
             phones, how = self._homographs.decide(match[2], chunks, i)
@@ -87,8 +89,8 @@ class Explainer(Reader):
         return self._words.how
 
 
-def _before_vowel(row: Explained, rest: Sequence[Explained]) -> Explained:
-    """The row with "the" as it is said before what follows."""
+def _in_line(row: Explained, rest: Sequence[Explained]) -> Explained:
+    """The row with "the" and reduced forms as they are said before what follows."""
     following = rest[0].phones if rest else ""
-    line = THE.sub("Di0 ", f"{row.phones} {following}")
-    return row._replace(phones=line[: len(row.phones)])
+    line = THE.sub("Di0 ", reduce(f"{row.phones} {following}".strip(" ")))
+    return row._replace(phones=" ".join(line.split(" ")[: row.phones.count(" ") + 1]))

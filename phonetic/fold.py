@@ -8,7 +8,6 @@ import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
 
 from phonetic.unspeakable import CONTROL, join_runs, kept, stand_in
 
@@ -100,7 +99,8 @@ _MARKUP = re.compile(r"<(?:/?[A-Za-z][^<>]{0,300}|!--.{0,300}?--)>", re.DOTALL)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "mdash": " – ", "ndash": "–"}
 _ENTITY = re.compile(r"&(" + "|".join(_ENTITIES) + ");")
 _DASHES = re.compile("-{2,}|—")
-_BY_TEXT = re.compile(r"[<&—]|--|^'(?:t|s|d|m|re|ve|ll)\b|^n't\b", re.IGNORECASE)  # what `clean` may take away or part
+# What `clean` may join with its neighbours or take away together with them.
+_BY_TEXT = re.compile(rf"<!--|{_ENTITY.pattern}|^/$|^'(?:t|s|d|m|re|ve|ll)\b|^n't\b", re.IGNORECASE)
 _PER = re.compile(r"(?<=[a-z]) / (?=[hs]\b)")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
 _PARTED = re.compile(r"(?<=[A-Za-z]) (?='(?:t|s|d|m|re|ve|ll)\b|n't\b)", re.IGNORECASE)
@@ -177,33 +177,17 @@ def fold(chunk: str, policy: str = "drop") -> tuple[tuple[str, ...], tuple[str, 
     return tuple(folded.split()), tuple(dropped.elements())
 
 
-def is_plain(text: str, chunks: Iterable[str]) -> bool:
-    """Whether `chunks_of` does no more than split; text of which this is true is most of ordinary prose.
-
-    Args:
-        chunks: What is between its white space.
-    """
-    return (
-        text.isascii()
-        and "".join(chunks).isprintable()
-        and text[:1] not in ("'", "n", "N")
-        and "<" not in text
-        and "&" not in text
-        and "--" not in text
-        and " / " not in text
-        and " '" not in text
-        and " n't" not in text
-    )
-
-
-def parts_of(chunk: str) -> tuple[str, ...]:
-    """What `chunks_of` makes of a chunk in any text; empty if the text decides, or something is dropped."""
+def parts_of(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """What `chunks_of` makes of a chunk in any text, and why it drops what it drops; None if the text decides."""
     if _BY_TEXT.search(chunk):
-        return ()
-    if chunk.isascii() and chunk.isprintable():
-        return (chunk,)
-    plain, reasons = fold(chunk)
-    return () if reasons else plain
+        return None
+    if chunk.isascii() and chunk.isprintable() and "<" not in chunk and "--" not in chunk:
+        return (chunk,), ()
+    dropped: Counter[str] = Counter()
+    parts = chunks_of(chunk, dropped)
+    if "<" in chunk and ("/" in parts or "<" in "".join(parts)):
+        return None
+    return tuple(parts), tuple(dropped.elements())
 
 
 def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> list[str]:

@@ -24,7 +24,7 @@ from phonetic.format import (
 )
 from phonetic.grammar import lark
 from phonetic.lexicon import vowelless
-from phonetic.phones import CONSONANTS, VOWEL_LETTERS, VOWELS
+from phonetic.phones import CONSONANTS, STRESSES, VOWEL_LETTERS, VOWELS, by_phone, split_phones
 from phonetic.sounds import Sounds
 from phonetic.written import Written
 
@@ -62,18 +62,10 @@ _CONSONANTS = {name: letter for name, letter in CONSONANTS.items() if letter.isl
 MARKS = {"1": "ˈ", "2": "ˌ"}
 DOT = "."  # between syllables
 # Compact phone, stress digit and all -> symbol without its stress mark.
-_SYMBOLS = {
-    **{letter: _CONSONANTS[name] for name, letter in CONSONANTS.items()},
-    **{
-        letter + digit: _UNSTRESSED.get(name, _VOWELS[name]) if digit == "0" else _VOWELS[name]
-        for name, letter in VOWELS.items()
-        for digit in ("", "0", "1", "2")
-    },
-}
+_SYMBOLS = by_phone(_VOWELS, _UNSTRESSED, _CONSONANTS, dict.fromkeys(("", *STRESSES), ""))
 _NUCLEI = list(dict.fromkeys([*_VOWELS.values(), *_UNSTRESSED.values()]))
 _ALL = sorted([*_NUCLEI, *_CONSONANTS.values()], key=lambda symbol: (-len(symbol), symbol))
 _HIATUS = "ɔ", "ɪ"
-_PHONE = re.compile("[A-Za-z@][012]?")
 _LETTERS = "".join(sorted({symbol[0] for symbol in _ALL} | set(MARKS.values())))
 _ITEM = re.compile(
     rf"\{{[^\s{{}}]+\}}|{'|'.join(map(re.escape, TERMINALS[:2]))}|\.(?=[{_LETTERS}])|{'|'.join(_ALL)}|[^\s]"
@@ -170,7 +162,7 @@ class Ipa(Written):
 @functools.lru_cache(maxsize=1 << 14)
 def _plain(phones: str) -> str:
     """Compact phones as symbols, without stress marks."""
-    return "".join(_SYMBOLS[phone] for phone in _PHONE.findall(phones))
+    return "".join(_SYMBOLS[phone] for phone in split_phones(phones))
 
 
 def _words(sample: str, found: list[Problem]) -> Iterator[list[Token]]:

@@ -8,19 +8,18 @@ Source: Bisani and Ney 2008, "Joint-sequence models for grapheme-to-phoneme conv
 
 import functools
 import heapq
-import re
 import zlib
 from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from phonetic.lexicon import DATA
+from phonetic.phones import split_phones
 
 BEGIN, END = 0, 1  # units of no letters
 SCALE = 12.0  # steps of a cost, minus the natural logarithm of a probability, in a byte
 UNHEARD = 16.0  # the cost of a unit that is in no table
 BEAM = 24  # spellings of a beginning that are followed
-_PHONE = re.compile("[A-Za-z@][012]?")
 Units = tuple[int, ...]
 Order = tuple[dict[Units, dict[int, float]], dict[Units, float]]  # see Letters
 
@@ -171,7 +170,7 @@ class Letters:
 
 def phones_of(pronunciation: str) -> list[str]:
     """The phones of a compact pronunciation, as the model knows them: with or without stress, whichever."""
-    return _PHONE.findall(pronunciation.replace("2", "1"))
+    return split_phones(pronunciation.replace("2", "1"))
 
 
 def _byte(cost: float) -> int:

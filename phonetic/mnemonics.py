@@ -1,11 +1,10 @@
 """Phones as espeak-ng writes them: each word in its mnemonics, stress before the vowel, and marks for the pauses."""
 
 import functools
-import re
 
 from phonetic.format import parts_of
 from phonetic.lexicon import lexicon, look_up
-from phonetic.phones import CONSONANTS, VOWELS, has_vowel, without_stress, words
+from phonetic.phones import CONSONANTS, by_phone, has_vowel, split_phones, without_stress, words
 
 # Source: espeak-ng 1.52, docs/phonemes.md, and phsource/ph_english_us for the vowels.
 _VOWELS = {
@@ -39,15 +38,7 @@ _CONSONANTS = {name: letter for name, letter in CONSONANTS.items() if letter.isl
     "ZH": "Z",
 }
 _STRESS = {"0": "", "1": "'", "2": ","}
-_MNEMONICS = {
-    **{letter: _CONSONANTS[name] for name, letter in CONSONANTS.items()},
-    **{
-        letter + digit: mark + (_UNSTRESSED.get(name, _VOWELS[name]) if digit == "0" else _VOWELS[name])
-        for name, letter in VOWELS.items()
-        for digit, mark in _STRESS.items()
-    },
-}
-_PHONE = re.compile("[A-Za-z@][012]?")
+_MNEMONICS = by_phone(_VOWELS, _UNSTRESSED, _CONSONANTS, _STRESS)
 _APART = "|"  # between two phones, which might else be read as one: t S in nutshell
 WEAK = words(
     "a an the of to in on at by for from with as and or but nor if than that i you he she it we they me him her us "
@@ -83,7 +74,7 @@ def word_mnemonics(phones: str) -> str:
     """One word in mnemonics. Without stress it gets that of the lexicon, or else on its first vowel."""
     if has_vowel(phones) and not any(digit in phones for digit in _STRESS):
         phones = _stressed().get(phones) or _with_stress(phones)
-    return _APART.join(_MNEMONICS[phone] for phone in _PHONE.findall(phones))
+    return _APART.join(_MNEMONICS[phone] for phone in split_phones(phones))
 
 
 @functools.cache
@@ -94,7 +85,7 @@ def _weak() -> frozenset[str]:
 
 def _with_stress(phones: str) -> str:
     vowels = iter("1")
-    return "".join(phone + next(vowels, "0") if has_vowel(phone) else phone for phone in _PHONE.findall(phones))
+    return "".join(phone + next(vowels, "0") if has_vowel(phone) else phone for phone in split_phones(phones))
 
 
 @functools.cache

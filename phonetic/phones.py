@@ -5,6 +5,7 @@ Inside this package a pronunciation is a compact string: one letter a phone, eac
 """
 
 import re
+from collections.abc import Mapping
 
 VOWELS = {
     "AA": "a",
@@ -60,6 +61,30 @@ _VOWEL = re.compile(f"[{VOWEL_LETTERS}]")
 _STRESS_DIGITS = str.maketrans("", "", STRESSES)
 
 
+def split_phones(pronunciation: str) -> list[str]:
+    """The phones of a compact string, each with its stress digit if it has one."""
+    return _PHONE.findall(pronunciation)
+
+
+def by_phone(
+    vowels: Mapping[str, str], unstressed: Mapping[str, str], consonants: Mapping[str, str], marks: Mapping[str, str]
+) -> dict[str, str]:
+    """How each compact phone is written, stress digit and all.
+
+    Args:
+        vowels: ARPAbet's name of a vowel to what stands for it.
+        unstressed: The same for vowels that look otherwise without stress.
+        consonants: The same for consonants.
+        marks: Stress digit, or "" for none given, to what stands before the vowel.
+    """
+    written = {letter: consonants[name] for name, letter in CONSONANTS.items()}
+    for name, letter in VOWELS.items():
+        for digit, mark in marks.items():
+            symbol = unstressed.get(name, vowels[name]) if digit == "0" else vowels[name]
+            written[letter + digit] = mark + symbol
+    return written
+
+
 def compact(phones: str) -> str:
     """The compact string for spaced ARPAbet: `F AH0` becomes `fA0`.
 
@@ -74,7 +99,7 @@ def compact(phones: str) -> str:
 
 def phone_names(pronunciation: str) -> list[str]:
     """The ARPAbet names in a compact string, with stress where it has stress."""
-    return [NAMES[phone[0]] + phone[1:] for phone in _PHONE.findall(pronunciation)]
+    return [NAMES[phone[0]] + phone[1:] for phone in split_phones(pronunciation)]
 
 
 def has_vowel(pronunciation: str) -> bool:

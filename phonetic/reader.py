@@ -4,13 +4,14 @@ A chunk between white space that does not depend on its neighbours is worked out
 is split, looked up and joined. Homographs, numbers and short forms are read where they stand.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
 
 from phonetic import abbreviations as short
 from phonetic import signs
-from phonetic.fold import chunks_of, is_plain, parts_of
+from phonetic.fold import chunks_of, parts_of
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
@@ -18,13 +19,16 @@ from phonetic.lexicon import look_up
 from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
+from phonetic.reduced import marked, may_reduce, reduce
 from phonetic.units import CURRENCY_CODES
 from phonetic.unspeakable import Unspeakable, kept
 
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
 
-GUESSED = "\x01"  # before what holds a guessed word, until those are counted
+GUESSED = "\x01"  # on either side of the spelling of guessed words, before their phones, until those are counted
+NEAR = "\x02"  # in the place of a chunk that neighbours decide
+NEW = NEAR + "?"  # and of one that was never read
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
@@ -45,81 +49,127 @@ _CAPITALS = frozenset([*short.BARE, *short.CAPITALS, *short.NAMED, *short.BARE_M
 _BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
 
 
+class Said(dict[str, str]):
+    """Chunks and their words; NEW for others, which are noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missed: list[str] = []
+
+    def __missing__(self, chunk: str) -> str:
+        self.missed.append(chunk)
+        return NEW
+
+
 class Reader:
     """English text to compact phones, with a memory of chunks it has read.
 
     Args:
         unspeakable: What becomes of what cannot be said; one of unspeakable.py's policies.
         own: The user's words, lower case, and their pronunciations.
+        reduced: Whether small words are said as inside a phrase; see reduced.py.
     """
 
-    def __init__(self, unspeakable: str = "drop", own: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, unspeakable: str = "drop", own: Mapping[str, str] | None = None, *, reduced: bool = False
+    ) -> None:
         self._policy = unspeakable
+        self._reduced = reduced
         self._own = own or {}
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
-        self._raw: dict[str, str | None] = {}  # chunk as it stands -> finished words; None where neighbours decide
-        self._chunks: dict[str, str | None] = {}  # the same of folded chunks
+        self._raw = Said()  # chunk as it stands -> finished words, or NEAR
+        self._by_text: set[str] = set()  # of NEAR, those that all of the text may decide
+        self._lost: dict[str, tuple[str, ...]] = {}  # of the others, why something is dropped of them, if it is
+        self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
+        self._chunks: dict[str, str] = {}  # folded chunk -> finished words, or NEAR
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
         self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
         self._pieces: dict[str, Piece] = {}
-        self._unknown: dict[str, tuple[str, ...]] = {}  # chunk -> the words in it that were guessed
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         if max(len(self._raw), len(self._chunks)) > CACHE:
-            for memory in (self._raw, self._chunks, self._choices, self._unknown):
+            for memory in (self._raw, self._by_text, self._lost, self._opened, self._chunks, self._choices):
                 memory.clear()
         dropped = None if tally is None else tally.setdefault("dropped", Counter())
-        said = self._raw.__getitem__
+        said, missed = self._raw.__getitem__, self._raw.missed
         lines: list[str] = []
         new: list[int] = []
         for text in texts:
             chunks = text.split()
-            try:
-                found = list(map(said, chunks))
-                lines.append(" ".join(found))  # type: ignore[arg-type]
-            except TypeError:  # None is among them
-                lines.append(self._read_in_context(text, chunks, found, dropped))
-            except KeyError:
-                new.append(len(lines))
-                lines.append("")
+            found = list(map(said, chunks))
+            line = " ".join(found)
+            if NEAR in line:
+                if missed and NEW in line:
+                    new.append(len(lines))
+                else:  # while its chunks are at hand
+                    line = self._read_in_context(text, chunks, found, line, dropped)
+            lines.append(line)
         if new:
-            self._meet({chunk for at in new for chunk in texts[at].split() if chunk not in self._raw})
+            self._meet(set(missed))
+            missed.clear()
             for at in new:
                 chunks = texts[at].split()
                 found = list(map(said, chunks))
-                lines[at] = (
-                    self._read_in_context(texts[at], chunks, found, dropped) if None in found else " ".join(found)  # type: ignore[arg-type]
-                )
+                line = " ".join(found)
+                lines[at] = self._read_in_context(texts[at], chunks, found, line, dropped) if NEAR in line else line
         whole = "\n".join(lines)
         if GUESSED in whole:
+            parts = whole.split(GUESSED)
             if tally is not None:
-                guessed = [self._split(text) for text, line in zip(texts, lines, strict=True) if GUESSED in line]
-                unknown = self._unknown
-                tally.setdefault("oov", Counter()).update(
-                    word for chunks in guessed for chunk in chunks if chunk in unknown for word in unknown[chunk]
-                )
-            whole = whole.replace(GUESSED, "")
-        return THE.sub("Di0 ", whole).split("\n") if texts else []
+                tally.setdefault("oov", Counter()).update(",".join(parts[1::2]).split(","))
+            whole = "".join(parts[::2])
+        return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
     def _read_in_context(
-        self, text: str, chunks: list[str], said: list[str | None], dropped: Counter[str] | None
+        self, text: str, chunks: list[str], said: list[str], line: str, dropped: Counter[str] | None
     ) -> str:
-        """A text of which a chunk depends on its neighbours, but for how "the" is said."""
-        if not is_plain(text, chunks):
+        """A text of which chunks depend on their neighbours, but for how "the" is said.
+
+        Args:
+            text: What is read.
+            chunks: What is between its white space.
+            said: What is known of each, NEAR where its neighbours decide; used up.
+            line: The same as one line.
+            dropped: Counts what is left out, if given.
+        """
+        near = places_of(NEAR, said)
+        if not self._by_text.isdisjoint(chunks[i] for i in near):
             chunks = self._fold(text, dropped)
-            try:
-                said = list(map(self._chunks.__getitem__, chunks))
-            except KeyError:
-                self._learn({chunk for chunk in chunks if chunk not in self._chunks})
-                said = list(map(self._chunks.__getitem__, chunks))
-        return " ".join(self._in_context(chunks, said, dropped))
+        else:
+            choices, opened = self._choices, self._opened
+            folded = near  # in ASCII, only chunks are that neighbours decide
+            if not text.isascii():
+                folded = list(itertools.compress(itertools.count(), map(opened.__contains__, chunks)))
+            elif all(chunks[i] in choices for i in near):
+                rest = line.split(NEAR)
+                rest[1:] = [self._choose(chunks, i) + after for i, after in zip(near, rest[1:], strict=True)]
+                return "".join(rest)
+            if dropped is not None:
+                dropped.update(reason for i in near for reason in self._lost.get(chunks[i], ()))
+            for i in reversed(folded):
+                if (parts := opened.get(chunks[i])) is not None:
+                    chunks[i : i + 1] = parts
+                    said[i : i + 1] = map(self._chunks.__getitem__, parts)
+                    near = []
+            return " ".join(self._in_context(chunks, said, near or places_of(NEAR, said), dropped))
+        try:
+            said = list(map(self._chunks.__getitem__, chunks))
+        except KeyError:
+            self._learn({chunk for chunk in chunks if chunk not in self._chunks})
+            said = list(map(self._chunks.__getitem__, chunks))
+        return " ".join(self._in_context(chunks, said, places_of(NEAR, said), dropped))
 
     def _split(self, text: str) -> list[str]:
-        """The chunks of a text, folded."""
+        """The chunks of a text that was read, folded."""
         chunks = text.split()
-        return chunks if is_plain(text, chunks) else self._fold(text, None)
+        if not self._by_text.isdisjoint(chunks):
+            return self._fold(text, None)
+        opened = self._opened
+        if opened.keys().isdisjoint(chunks):
+            return chunks
+        return [part for chunk in chunks for part in opened.get(chunk, (chunk,))]
 
     def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
         try:
@@ -129,11 +179,20 @@ class Reader:
 
     def _meet(self, raws: set[str]) -> None:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
-        parts = {raw: parts_of(raw) for raw in raws}
-        self._learn({part for found in parts.values() for part in found if part not in self._chunks})
-        for raw, found in parts.items():
-            said = [self._chunks[part] for part in found]
-            self._raw[raw] = None if None in said or not found else " ".join(said)  # type: ignore[arg-type]
+        found = {raw: parts_of(raw) for raw in raws}
+        self._learn({part for one in found.values() if one for part in one[0] if part not in self._chunks})
+        for raw, one in found.items():
+            if one is None or (one[1] and self._policy != "drop"):
+                self._raw[raw] = NEAR
+                self._by_text.add(raw)
+                continue
+            parts, reasons = one
+            if parts != (raw,):
+                self._opened[raw] = parts
+            if reasons:
+                self._lost[raw] = reasons
+            said = " ".join(map(self._chunks.__getitem__, parts))
+            self._raw[raw] = NEAR if NEAR in said or reasons or not said else said
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -148,15 +207,15 @@ class Reader:
                 again.append(chunk)
                 self._words.unknown.clear()
             else:
-                self._chunks[chunk] = said
+                self._chunks[chunk] = NEAR if said is None else said
             match = None if said else SIMPLE.fullmatch(chunk)
             if match is not None and match[2].lower() in self._homographs:
                 self._choices[chunk] = opening(match[1]), match[2], closing(match[3])
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
-            self._chunks[chunk] = GUESSED + self._plain_now(chunk)
-            self._unknown[chunk] = tuple(self._words.unknown)
+            said = self._plain_now(chunk)
+            self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
 
     def _needs_context(self, chunk: str) -> bool:
@@ -192,7 +251,10 @@ class Reader:
             lead, word, tail = match.groups()
             if lead[-1:] == "'" and _is_elided(word.lower()):
                 word = "'" + word.rstrip("'")
-            return opening(lead) + self._words.say(word) + closing(tail)
+            said = self._words.say(word)
+            if self._reduced and not tail and may_reduce(word) and word.lower() not in self._own:
+                said = marked(word, said)
+            return opening(lead) + said + closing(tail)
         if whole_piece := kept(chunk):
             return opening(whole_piece[0]) + whole_piece[1] + closing(whole_piece[2])
         lead, inner, tail = split_marks(chunk)
@@ -203,7 +265,7 @@ class Reader:
             whole = inner if look_up(inner.lower()) else first + rest if first in HYPHEN_PARTS else ""
             if look_up(whole.lower()):
                 return opening(lead) + self._words.say(whole) + closing(tail)
-        said: list[str] = []
+        words: list[str] = []
         lead = ""
         pieces = _PIECE.findall(chunk)
         for at, piece in enumerate(pieces):
@@ -212,14 +274,14 @@ class Reader:
                 or (piece[-1] == "'" and len(piece) > 1)
                 or (piece[-1] == "." and piece[0].isalpha())
             ):
-                said.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
+                words.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
                 lead = ""
-            elif at + 1 == len(pieces) or (said and piece[0] not in "([{"):
-                if said:
-                    said[-1] = add_closing(said[-1], piece)
+            elif at + 1 == len(pieces) or (words and piece[0] not in "([{"):
+                if words:
+                    words[-1] = add_closing(words[-1], piece)
             else:
                 lead = piece
-        return " ".join(said)
+        return " ".join(words)
 
     def _plain_now(self, chunk: str) -> str:
         """Like `_plain`, with unknown words guessed at once."""
@@ -241,17 +303,17 @@ class Reader:
                 return HYPHEN_PARTS[piece.lower()]
         return self._words.say(piece)
 
-    def _in_context(self, chunks: Sequence[str], said: list[str | None], dropped: Counter[str] | None) -> list[str]:
-        """The words of a line, those that depend on their neighbours put in where None stands."""
-        out: list[str] = said  # type: ignore[assignment]  # when this is done
+    def _in_context(
+        self, chunks: Sequence[str], out: list[str], near: Sequence[int], dropped: Counter[str] | None
+    ) -> list[str]:
+        """The words of a line, those that depend on their neighbours put in at the places `near`, where NEAR stands."""
         end = shift = 0  # chunks read, and how many more words than chunks there are before them
-        for i in [i for i, words in enumerate(said) if words is None]:
+        for i in near:
             if i < end:
                 continue  # read with the chunk before it
             end, at = i + 1, i + shift
-            if choice := self._choices.get(chunks[i]):
-                before, word, after = choice
-                out[at] = before + self._homographs.choose(word, chunks, i) + after
+            if chunks[i] in self._choices:
+                out[at] = self._choose(chunks, i)
                 continue
             pieces, used = self._expand(chunks, i, dropped)
             end = i + used
@@ -266,6 +328,11 @@ class Reader:
         while out and out[-1] == "-":
             out.pop()
         return out
+
+    def _choose(self, chunks: Sequence[str], i: int) -> str:
+        """A homograph among its neighbours, and its marks."""
+        before, word, after = self._choices[chunks[i]]
+        return before + self._homographs.choose(word, chunks, i) + after
 
     def _expand(self, chunks: Sequence[str], i: int, dropped: Counter[str] | None) -> tuple[list[Piece], int]:
         """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
@@ -303,6 +370,15 @@ class Reader:
             # Of marks alone only the stops stay: a bracket with nothing in it closes nothing.
             found = self._pieces[piece] = (said, "" if said else "".join(_STOP.findall(piece)))
         return found
+
+
+def places_of(item: str, items: Sequence[str]) -> list[int]:
+    """Where something stands in a list."""
+    i, places = -1, []
+    for _ in range(items.count(item)):
+        i = items.index(item, i + 1)
+        places.append(i)
+    return places
 
 
 def _is_elided(word: str) -> bool:

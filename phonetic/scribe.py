@@ -2,13 +2,14 @@
 
 import itertools
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from phonetic.counts import AFTER_CAPITAL, AFTER_SMALL, BEGINNING, FIRST, PAIRS, WORDS
 from phonetic.format import parts_of
 from phonetic.normalize import core, expand
-from phonetic.reader import CACHE, REACH, SIMPLE, Reader, Tally
+from phonetic.reader import CACHE, NEAR, REACH, SIMPLE, Reader, Tally
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"
@@ -28,9 +29,57 @@ class Item(NamedTuple):
     low: str
     place: Place
     is_quoted: bool
-    first: str  # its keys in the counts of words: where a sentence begins,
-    after_small: str  # after a small letter,
-    after_capital: str  # and after a capital
+    keys: tuple[str, str, str]  # in the counts of words: where a sentence begins, after a small letter, after a capital
+
+
+class Items:
+    """The different words met in the texts that are counted, by number, and what is told of each in columns.
+
+    Number 0 is what stands before the first word of a text.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[str, str], int] = {}
+        self._words: dict[str, int] = {BEGINNING: 0}  # in lower case
+        self._keys: dict[str, int] = {"": 0}
+        self._rows = array("q", [0, True, False, False, False, 0, 0, 0])  # the fields of one after the other
+
+    def row(self, told: Sequence[tuple[str, str]]) -> list[int]:
+        """The numbers of words as spelled and as said."""
+        try:
+            return list(map(self.numbers.__getitem__, told))
+        except KeyError:
+            return [self.numbers.get(pair) or self._add(pair) for pair in told]
+
+    def _add(self, pair: tuple[str, str]) -> int:
+        low, place, is_quoted, keys = _item(*pair)
+        number = self.numbers[pair] = len(self.numbers) + 1
+        of_keys = [self._keys.setdefault(key, len(self._keys)) for key in keys]
+        self._rows.extend((self._words.setdefault(low, len(self._words)), *place, is_quoted, *of_keys))
+        return number
+
+    def count(self, numbers: Sequence[int]) -> tuple[dict[str, int], dict[str, int]]:
+        """How often each word and each pair stands in texts, each with a 0 before it."""
+        import numpy as np  # slow to import
+
+        low, ends, pauses, is_capital, is_quoted, *keys = np.frombuffer(self._rows, np.int64).reshape(-1, 8).T
+        here = np.array(numbers)
+        before, here = here[:-1], here[1:]
+        begins = (ends[before] | (is_quoted[here] & pauses[before])) > 0
+        is_word = here > 0
+        place = np.where(begins, 0, 1 + is_capital[before])  # the first, second or third of its keys
+        words, of_words = np.unique(np.choose(place, [key[here] for key in keys])[is_word], return_counts=True)
+        pairs = np.where(begins, 0, low[before]) * len(self._words) + low[here]
+        pairs, of_pairs = np.unique(pairs[is_word], return_counts=True)
+        all_keys, all_words = list(self._keys), list(self._words)
+        first, second = (part.tolist() for part in np.divmod(pairs, len(all_words)))
+        return (
+            {all_keys[key]: number for key, number in zip(words.tolist(), of_words.tolist(), strict=True) if key},
+            {
+                f"{all_words[a]} {all_words[b]}": number
+                for a, b, number in zip(first, second, of_pairs.tolist(), strict=True)
+            },
+        )
 
 
 def place_after(spelling: str, closing: str) -> Place:
@@ -41,11 +90,13 @@ def place_after(spelling: str, closing: str) -> Place:
 class Scribe(Reader):
     """A reader that knows the spelling of what it says."""
 
-    def __init__(self, unspeakable: str = "drop", own: Mapping[str, str] | None = None) -> None:
-        super().__init__(unspeakable, own)
+    def __init__(
+        self, unspeakable: str = "drop", own: Mapping[str, str] | None = None, *, reduced: bool = False
+    ) -> None:
+        super().__init__(unspeakable, own, reduced=reduced)
         self._spellings: dict[str, tuple[str, ...]] = {}  # chunk -> its words
         self._readings: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {}  # chunk among others -> its words
-        self._items: dict[tuple[str, str], Item] = {}
+        self._items = Items()
 
     def spelled(self, text: str, line: str) -> list[tuple[str, str]]:
         """Each word of a text as spelled and as said; numbers and short forms in words, "" for what has no spelling.
@@ -63,29 +114,14 @@ class Scribe(Reader):
 
     def count(self, texts: Sequence[str], lines: Sequence[str], tally: Tally) -> None:
         """Add the words of texts, and which follows which, to `tally["words"]` and `tally["pairs"]`: see counts.py."""
-        items = self._items
-        if len(items) > CACHE:
-            items.clear()
-        words: list[str] = []
-        pairs: list[str] = []
+        if len(self._items.numbers) > CACHE:
+            self._items = Items()
+        numbers: list[int] = []
         for text, line in zip(texts, lines, strict=True):
-            before, ends, pauses, is_capital = BEGINNING, True, False, False
-            told = self.spelled(text, line)
-            try:
-                row = list(map(items.__getitem__, told))
-            except KeyError:
-                row = [items.get(pair) or items.setdefault(pair, _item(*pair)) for pair in told]
-            for low, (now_ends, now_pauses, now_capital), is_quoted, first, after_small, after_capital in row:
-                if ends or (is_quoted and pauses):
-                    before = BEGINNING
-                    words.append(first)
-                else:
-                    words.append(after_capital if is_capital else after_small)
-                pairs.append(f"{before} {low}")
-                before, ends, pauses, is_capital = low, now_ends, now_pauses, now_capital
-        tally[WORDS].update(words)
-        tally[PAIRS].update(pairs)
-        del tally[WORDS][""]
+            numbers.append(0)
+            numbers += self._items.row(self.spelled(text, line))
+        for name, found in zip((WORDS, PAIRS), self._items.count(numbers or [0]), strict=True):
+            tally[name].update(found)
 
     def _words_of(self, text: str) -> list[str]:
         """The words that `read` says for a text, as far as it is known how they are spelled."""
@@ -98,13 +134,12 @@ class Scribe(Reader):
         except KeyError:
             words: list[str] = []
         at = 0
-        for i, chunk in enumerate(chunks):
+        for i, (chunk, spelled) in enumerate(zip(chunks, map(known.get, chunks), strict=True)):
             if i < at:
                 continue  # read with the chunk before it
-            spelled = known.get(chunk)
             if spelled is None:
-                said = self._chunks.get(chunk)
-                if said is None:  # its neighbours decide
+                said = self._chunks[chunk]
+                if said == NEAR and chunk not in self._choices:
                     spelled, at = self._in_line(chunks, i)
                     _join(words, spelled)
                     continue
@@ -116,9 +151,6 @@ class Scribe(Reader):
 
     def _in_line(self, chunks: Sequence[str], i: int) -> tuple[tuple[str, ...], int]:
         """The words of a chunk among its neighbours, and the first chunk after what is read with it."""
-        match = SIMPLE.fullmatch(chunks[i])
-        if match is not None and match[2].lower() in self._homographs:
-            return (match[2],), i + 1
         around = ("before" if i else "", *chunks[max(0, i - 1) : i + REACH])
         found = self._readings.get(around)
         if found is None:
@@ -156,18 +188,9 @@ def _item(spelling: str, said: str) -> Item:
     opening, phones, closing = parts_of(said)
     low = spelling.lower()
     if not spelling or not phones or phones[0] == "{":
-        return Item(DASH if spelling == DASH else "", place_after("", closing), '"' in opening, "", "", "")
+        return Item(DASH if spelling == DASH else "", place_after("", closing), '"' in opening, ("", "", ""))
     ending = f"\t{phones}"
-    first = (
-        FIRST + low + ending
-        if spelling[0].isupper() and spelling == spelling.capitalize()
-        else AFTER_SMALL + spelling + ending
-    )
-    return Item(
-        low,
-        place_after(spelling, closing),
-        '"' in opening,
-        first,
-        AFTER_SMALL + spelling + ending,
-        AFTER_CAPITAL + spelling + ending,
-    )
+    is_name_like = spelling[0].isupper() and spelling == spelling.capitalize()
+    first = FIRST + low if is_name_like else AFTER_SMALL + spelling
+    keys = (first + ending, AFTER_SMALL + spelling + ending, AFTER_CAPITAL + spelling + ending)
+    return Item(low, place_after(spelling, closing), '"' in opening, keys)

@@ -13,6 +13,7 @@ from phonetic.lexicon import PREFERRED, lexicon
 from phonetic.own_words import compact_words
 from phonetic.phones import without_stress
 from phonetic.reader import Reader
+from phonetic.reduced import REDUCED
 from phonetic.scribe import DASH
 
 COMMON = 0.5  # what a word of the texts that are built in counts beside one of the user's
@@ -48,6 +49,7 @@ class Speller:
         stress: Whether the phones to come bear stress.
         variant: The mergers they were written with; see variants.py.
         lexicon: The user's own words, lower case, and their ARPAbet.
+        reduced: Whether small words were written as inside a phrase; see reduced.py.
 
     Raises:
         PhoneticError: there is no such variant, or a word of the lexicon is not right.
@@ -60,6 +62,7 @@ class Speller:
         stress: bool = True,
         variant: Sequence[str] = (),
         lexicon: Mapping[str, str] | None = None,
+        reduced: bool = False,
     ) -> None:
         own = compact_words(lexicon or {})
         self._stress = stress
@@ -67,7 +70,7 @@ class Speller:
         self._reader = Reader(own=own)
         self._model = Model([(counts, 1.0), (common(), COMMON)] if counts else [(common(), 1.0)])
         self._spellings: dict[str, dict[str, float]] = {}  # phones -> spellings and how often
-        self._gather(own)
+        self._gather(own, REDUCED if reduced else {})
         self._said: dict[str, Said] = {}
         self._paths: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._coined: dict[str, str] = {}
@@ -96,7 +99,7 @@ class Speller:
         merged = variants.merge(phones, self._variant)
         return merged if self._stress else without_stress(merged)
 
-    def _gather(self, own: Mapping[str, str]) -> None:
+    def _gather(self, own: Mapping[str, str], reduced: Mapping[str, Sequence[str]]) -> None:
         """Turn the lexicon round."""
         is_plain = self._stress and not self._variant
         spellings = self._spellings
@@ -107,6 +110,8 @@ class Speller:
 
         for (low, phones), number in self._model.rows.items():
             add(phones, low, number)
+            for form in set(reduced.get(low, ())) - {phones}:
+                add(form, low, number)
         homographs = Homographs()
         for word, entry in lexicon().items():
             if "." in word:

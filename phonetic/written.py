@@ -34,6 +34,7 @@ class Written:
         stress: Whether stress is written.
         syllables: Whether the breaks between syllables are written.
         variant: Mergers of variants.py.
+        reduced: Whether small words are said as inside a phrase; see reduced.py.
         unspeakable: What becomes of what cannot be said: drop, keep, spell or error.
         lexicon: The user's own words, lower case, and their ARPAbet; they come before all that is built in.
 
@@ -53,8 +54,9 @@ class Written:
         variant: Sequence[str] = (),
         unspeakable: str = "drop",
         lexicon: Mapping[str, str] | None = None,
+        reduced: bool = False,
     ) -> None:
-        for option, value in (("stress", stress), ("syllables", syllables)):
+        for option, value in (("stress", stress), ("syllables", syllables), ("reduced", reduced)):
             if not isinstance(value, bool):
                 raise PhoneticError(f"{self.name}'s {option} is {value!r}", hint="give true or false")
         if unspeakable not in policies.POLICIES:
@@ -64,12 +66,14 @@ class Written:
             )
         self.stress = stress
         self.syllables = syllables
+        self.reduced = reduced
         self.variant = variants.check([variant] if isinstance(variant, str) else variant)
         self.keep = unspeakable == "keep"
         # Only what is not usual, so that the description of ordinary data stays the same.
         unusual = {
             "syllables": syllables,
             "variant": list(self.variant),
+            "reduced": reduced,
             "unspeakable": unspeakable if unspeakable != "drop" else "",
             "lexicon": dict(sorted((lexicon or {}).items())),
         }
@@ -111,7 +115,7 @@ class Written:
             from phonetic.spell import Speller  # slow to import, and it stands on what is here
 
             own = self.options.get("lexicon", {})
-            self._speller = Speller(stress=self.stress, variant=self.variant, lexicon=own)
+            self._speller = Speller(stress=self.stress, variant=self.variant, lexicon=own, reduced=self.reduced)
         from phonetic.forms import read_phones
 
         return self._speller.spell([read_phones(sample, self.form)[0].line])[0]
@@ -120,7 +124,7 @@ class Written:
         """What turns text into compact phones."""
         from phonetic.scribe import Scribe  # slow to import
 
-        return Scribe(unspeakable, own)
+        return Scribe(unspeakable, own, reduced=self.reduced)
 
     def own_options(self) -> Mapping[str, Any]:
         """The options that this notation alone has."""

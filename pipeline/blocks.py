@@ -33,6 +33,7 @@ class Block(NamedTuple):
     """What a worker converts at a time: some documents of a part, or none if the part was finished before."""
 
     part: int
+    number: int  # in its part
     originals: list[Original]
     input: str  # digest of the whole part's input
     is_last: bool  # of the part
@@ -40,7 +41,7 @@ class Block(NamedTuple):
 
     def lot(self) -> Lot:
         """What there is to convert."""
-        return Lot([original.document.text for original in self.originals], is_counted(self.part))
+        return Lot([original.document.text for original in self.originals], is_counted(self.part, self.number))
 
     def pairs(self) -> list[tuple[str, str]]:
         """The same of pairs: each source and its target."""
@@ -69,10 +70,10 @@ def plan(documents: Iterable[Document], folder: Path, work: str) -> Iterator[Blo
         input = digest_input(original for block in part for original in block)
         done = find_record(part_path(folder, number), input=input, work=work)
         if done is not None:
-            yield Block(number, [], input, True, done)
+            yield Block(number, 0, [], input, True, done)
             continue
-        for position, block in enumerate(part, start=1):
-            yield Block(number, block, input, position == len(part), None)
+        for at, block in enumerate(part):
+            yield Block(number, at, block, input, at + 1 == len(part), None)
 
 
 def gather(items: Iterable[T], weight: Callable[[T], int], enough: int) -> Iterator[list[T]]:

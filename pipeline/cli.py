@@ -29,8 +29,10 @@ SECTIONS = {
         "tokenizer": "Train the tokenizer on it, then pack its tokens into shards.",
         "pack": "Pack the shards again.",
         "generate": "Print samples of a trained model.",
+        "serve": "Write samples on a page in the browser, or by an API.",
         "samples": "Show all samples made so far, or make one again.",
         "evaluate": "Measure it on held-out text.",
+        "export": "Share it: a Hugging Face folder, a Space, a file for llama.cpp.",
     },
     "About trainings": {
         "models": "List the models there are, with sizes, memory and FLOPs.",

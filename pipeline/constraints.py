@@ -62,6 +62,14 @@ class Constrained:
             asked = ", ".join(wanted.asked()) or "the grammar"
             raise PipelineError(f"nothing is valid under {asked} together", hint="ask for less", exit_code=2)
 
+    def __getstate__(self) -> dict[str, object]:
+        """All but the notation: whoever reads it back has that too, and calls `belong`."""
+        return {**self.__dict__, "_notation": None}
+
+    def belong(self, notation: Notation) -> None:
+        """Take the notation that this was made of."""
+        self._notation = notation
+
     def lines_of(self, text: str) -> list[str]:
         """A valid text, line by line."""
         if not self._lines:

@@ -51,7 +51,7 @@ class PlainText:
         return sample
 
 
-OPTIONS = ("engine", "form", "stress", "syllables", "variant", "unspeakable", "lexicon")
+OPTIONS = ("engine", "form", "stress", "syllables", "variant", "reduced", "unspeakable", "lexicon")
 F = Callable[..., None]
 
 
@@ -96,6 +96,7 @@ def notation_options(function: F) -> F:
             "stress": True,
             "syllables": False,
             "variant": (),
+            "reduced": False,
             "unspeakable": "drop",
         }
         given = {name: others.pop(name) for name in OPTIONS}
@@ -118,6 +119,7 @@ def notation_options(function: F) -> F:
         click.option(
             "--variant", multiple=True, type=click.Choice(list(MERGERS)), help="A merger of sounds; may be repeated."
         ),
+        click.option("--reduced", is_flag=True, help="Say small words as inside a phrase: to as tA0, of as A0v."),
         click.option("--syllables", is_flag=True, help="Mark where syllables part."),
         click.option("--no-stress", "stress", is_flag=True, flag_value=False, default=True, help="Leave stress out."),
         click.option(

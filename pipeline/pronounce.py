@@ -64,7 +64,7 @@ class Told:
     """
 
     def __init__(self, notation: Notation, as_json: bool) -> None:
-        from phonetic.explain import Explainer  # slow to import: numpy
+        from phonetic.explain import Explainer  # slow to import
         from phonetic.written import Written
 
         if not isinstance(notation, Written):
@@ -74,7 +74,7 @@ class Told:
         if notation.options.get("engine"):
             raise PipelineError("--explain tells of phon's own engine", hint="leave --engine out", exit_code=2)
         self._notation = notation
-        self._explainer = Explainer(compact_words(notation.options.get("lexicon", {})))
+        self._explainer = Explainer(compact_words(notation.options.get("lexicon", {})), reduced=notation.reduced)
         self._as_json = as_json
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What writes samples: a model with its tokenizer and notation, read once, and each sample judged by its rules."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,8 +14,9 @@ from train.notation import Notation, Problem, load_notation
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from pipeline.constraints import Constrained
     from pipeline.surprisal import Surprisal
-    from train.generate import Sampling
+    from train.generate import News, Sampling
     from train.model import Model, Reading
 
 SEED = 0
@@ -129,6 +130,8 @@ class Sampler:
         valid: bool | None = None,
         constraints: Constraints = NOTHING,
         explain: bool = False,
+        held: "Constrained | None" = None,
+        watch: "Callable[[News], None] | None" = None,
     ) -> tuple[str, Iterator[Judged]]:
         """The prompt in the model's notation, and the samples one after the other. All is checked before the first.
 
@@ -139,6 +142,8 @@ class Sampler:
             valid: Whether they keep to the notation's grammar; None for wherever there is one.
             constraints: What else they keep to.
             explain: Whether to measure their surprisal.
+            held: What `valid` and `constraints` come to, worked out already.
+            watch: Hears of tokens as they are chosen; what it raises ends the sampling.
 
         Raises:
             PipelineError, TrainError: what `read_prompt` and `generate` refuse.
@@ -155,11 +160,10 @@ class Sampler:
         asked = [line for line in read or () for _ in range(n)]
         text = read_prompt(notation, prompt, prompt_phones)
         prompt_ids = tokenizer.encode(text, add_special_tokens=False).ids
-        held = None
-        if valid is not False or constraints.asked():
+        if held is None and (valid is not False or constraints.asked()):
             held = Constrained(notation, constraints, grammar=valid is not False, cache=self.folder / GRAMMARS)
-            if valid and held.is_free:
-                raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
+        if valid and held and held.is_free:
+            raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
         guide = Guide(held.automaton, Vocabulary.of(tokenizer, contract), text) if held and not held.is_free else None
         encoded = encode_sources(self.folder, asked, contract) if asked else None
         meter = Meter(self.model, contract, token_bytes(tokenizer, contract), notation.symbols) if explain else None
@@ -175,6 +179,7 @@ class Sampler:
             seed=seed,
             batch_size=batch_size,
             guide=guide,
+            watch=watch,
         )
 
         def judged() -> Iterator[Judged]:

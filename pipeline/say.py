@@ -47,7 +47,7 @@ def phones_of(lines: Iterable[str], what: str = AUTO) -> Iterator[str]:
             yield phones.line
             continue
         if convert is None:
-            from phonetic.arpabet import Arpabet  # slow to import: numpy
+            from phonetic.arpabet import Arpabet  # slow to import
 
             convert = Arpabet().convert
         yield from convert([line])

@@ -28,7 +28,10 @@ Spellers = Callable[[bool], "Speller"]  # whether the phones bear stress
 
 
 def spellers(
-    workspace: Workspace | None, variant: Sequence[str] = (), lexicon: Mapping[str, str] | None = None
+    workspace: Workspace | None,
+    variant: Sequence[str] = (),
+    lexicon: Mapping[str, str] | None = None,
+    reduced: bool = False,
 ) -> Spellers:
     """What spells phones with stress, and without: as the corpus of a workspace is spelled, if there is one.
 
@@ -36,6 +39,7 @@ def spellers(
         workspace: Whose data/text to learn from; its mergers and its lexicon are those of the phones too.
         variant: The mergers of the phones; with none given, the workspace's.
         lexicon: The user's own words; with none given, the workspace's.
+        reduced: Whether small words are as inside a phrase; if not, as in the workspace.
 
     Raises:
         TrainError: the workspace's counts are damaged.
@@ -48,13 +52,14 @@ def spellers(
 
     @functools.cache
     def make(stress: bool) -> "Speller":
-        from phonetic.spell import Speller  # slow to import: numpy
+        from phonetic.spell import Speller  # slow to import
 
         return Speller(
             counts,
             stress=stress,
             variant=variant or options.get("variant", ()),
             lexicon=options.get("lexicon") if lexicon is None else lexicon,
+            reduced=reduced or options.get("reduced", False),
         )
 
     return make
@@ -112,6 +117,9 @@ def _read(line: str, form: str, place: str) -> Phones:
     type=click.Choice(list(MERGERS)),
     help="A merger the phones were written with; by default those of the workspace's data.",
 )
+@click.option(
+    "--reduced", is_flag=True, help="The phones were written with --reduced; by default as the workspace's data."
+)
 @click.option("--lexicon", type=click.Path(path_type=Path), metavar="FILE", help="Your own words and their ARPAbet.")
 @workspace_option
 def command(
@@ -119,6 +127,7 @@ def command(
     form: str | None,
     mark: bool,
     variant: tuple[str, ...],
+    reduced: bool,
     lexicon: Path | None,
     workspace: Workspace,
 ) -> None:
@@ -129,7 +138,7 @@ def command(
 
     Example: echo "phonetic English" | phon pronounce | phon spell
     """
-    make = spellers(workspace, variant, read_words(lexicon) if lexicon else None)
+    make = spellers(workspace, variant, read_words(lexicon) if lexicon else None, reduced)
     for file in files or ("-",):
         with open_text(file) as stream:
             at_once = 1 if stream.isatty() or sys.stdout.isatty() else BATCH

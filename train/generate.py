@@ -28,6 +28,7 @@ CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Processor = Callable[[Tensor, Tensor], Tensor]  # of transformers: ids (B, T) so far and logits (B, V), to other logits
+News = list[tuple[int, list[int]]]  # of each sample that goes on: its index, and its newest ids up to its end
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def generate(
     seed: int = 0,
     batch_size: int | None = None,
     guide: Guide | None = None,
+    watch: Callable[[News], None] | None = None,
 ) -> Iterator[Sample]:
     """Samples `first` to `n` in order of index, each as soon as it and those before it are done.
 
@@ -141,6 +143,7 @@ def generate(
         sampling: The defaults of `Sampling` if None.
         batch_size: Samples at a time; None for as many as a cache of 1 GiB holds, 64 at most.
         guide: What keeps them valid; None for nothing.
+        watch: Hears of tokens as they are chosen; what it raises ends the sampling.
 
     Raises:
         TrainError: unknown type, a prompt longer than the context, a limit beyond it, or a setting that means nothing.
@@ -172,7 +175,13 @@ def generate(
                 rows = [prefixes[names[i]] for i in indices]
                 uniforms = np.stack([stream(seed, i, TOKENS, limits[names[i]]) for i in indices])
                 of = [sources[i % len(sources)] for i in indices] if sources else None
-                for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide):
+
+                def tell(news: News, indices: Sequence[int] = indices) -> None:
+                    assert watch is not None
+                    watch([(indices[row], ids) for row, ids in news])
+
+                follow = tell if watch is not None else None
+                for row, new, ended in read_batch(model, contract, rows, sampling, uniforms, of, guide, follow):
                     i = indices[row]
                     done[i] = Sample([*prompt_ids, *new], ended, names[i], seed, i)
                     while following in done:
@@ -262,12 +271,14 @@ def read_batch(
     uniforms: Numbers,
     sources: Sequence[Sequence[int]] | None = None,
     guide: Guide | None = None,
+    watch: Callable[[News], None] | None = None,
 ) -> Iterator[tuple[int, list[int], bool]]:
     """Go on from `prefixes`, all equally long: row, its new ids without the end, and whether it ended; when it does.
 
     Args:
         uniforms: (B, limit) random numbers, one a token.
         sources: What an encoder reads, for each row.
+        watch: As that of `generate`, of rows.
     """
     device = model.device
     limit = uniforms.shape[1]
@@ -301,6 +312,9 @@ def read_batch(
         if step % look < look - 1 and step < limit - 1:
             continue
         ends = written[:, seen : step + 1] == contract.eos
+        if watch:
+            new = zip(running, written[:, seen : step + 1].tolist(), strict=True)
+            watch([(row, ids[: [*ids, contract.eos].index(contract.eos) + 1]) for row, ids in new if row >= 0])
         seen = step + 1
         if not bool(ends.any()):
             continue

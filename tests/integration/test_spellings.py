@@ -71,7 +71,7 @@ def test_workers_and_kills_change_no_byte(tmp_path: Path, small_parts: None, mon
     late = run(corpus, tmp_path / "killed")
     assert tree(one) == tree(two) == tree(late)
     counts = Counts.load((one / spellings.NAME).read_bytes())
-    assert counts.pairs["all night"] > 20  # of 48, in the parts that are counted
+    assert counts.pairs["all night"] > 12  # of 48, in the blocks that are counted
 
 
 @pytest.mark.parametrize("name", ["part-00001.words", spellings.NAME])
@@ -88,7 +88,10 @@ def test_damage_is_mended(tmp_path: Path, small_parts: None, name: str) -> None:
 
 
 def test_counted_parts_grow_rarer() -> None:
-    assert [part for part in range(70) if is_counted(part)] == [0, 1, 2, 4, 8, 16, 32, 64]
+    assert [part for part in range(70) if is_counted(part, 0)] == [0, 1, 2, 4, 8, 16, 32, 64]
+    assert [block for block in range(20) if is_counted(0, block)] == [*range(8), 8, 12, 16]
+    assert [block for block in range(10) if is_counted(1, block)] == [0, 4, 8]
+    assert not any(is_counted(3, block) for block in range(10))
 
 
 def test_plain_text_has_no_counts(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ FORMS: list[Written] = [
     Arpabet(syllables=True, variant=list(MERGERS)),
     Arpabet(form="spaced", syllables=True, unspeakable="keep"),
     Arpabet(stress=False, unspeakable="keep"),
-    Arpabet(unspeakable="spell"),
+    Arpabet(unspeakable="spell", reduced=True),
     IPA,
     Ipa(stress=False),
     Ipa(syllables=True, unspeakable="keep"),

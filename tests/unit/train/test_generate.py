@@ -309,3 +309,20 @@ def test_numbers_that_mean_nothing_are_refused(name: str, value: int) -> None:
 def test_sampling_leaves_the_caller_outside_inference_mode() -> None:
     for _ in generate(random_model(SHAPE), CONTRACT, n=2):
         assert not torch.is_inference_mode_enabled()
+
+
+def test_a_watcher_hears_every_token_and_can_end_it() -> None:
+    heard: dict[int, list[int]] = {}
+
+    def watch(news: Any) -> None:
+        for index, ids in news:
+            heard.setdefault(index, []).extend(ids)
+
+    samples = made(random_model(SHAPE), n=5, sampling=Sampling(3.0), batch_size=3, watch=watch)
+    assert [heard[one.index] for one in samples] == [[*one.ids, *([EOS] if one.ended else [])] for one in samples]
+
+    def refuse(news: Any) -> None:
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        made(random_model(SHAPE), n=5, watch=refuse)
