@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from phonetic.lexicon import lexicon
+from phonetic.own_words import compact_words
 from phonetic.phones import has_vowel
 from phonetic.rhymes import ending
 from phonetic.sounds import Sounds
@@ -24,7 +25,7 @@ from pipeline.parsed import Parsed, json_grammar, lark_grammar
 from pipeline.verse import ANY, MOST_WORDS, STRESSED, UNSTRESSED, Writing
 from pipeline.vocabulary import Vocabulary
 from train.files import write_atomic
-from train.notation import Notation
+from train.notation import Notation, describe
 
 VERSION = 2  # of what is kept on disk
 PARTS = tuple(field.name for field in fields(Automaton))
@@ -46,6 +47,7 @@ class Constrained:
         self._notation = notation
         self._wanted = wanted
         self._cache = cache
+        self._own = compact_words(getattr(notation, "options", {}).get("lexicon", {}))
         given = notation.grammar() if grammar else None
         parts = [self._kept("grammar", given, lambda: lark(given))] if given else []
         self._parsed: list[str] = []  # for llguidance
@@ -123,9 +125,8 @@ class Constrained:
         if wanted.avoid:
             yield writing.without(self._written(wanted.avoid))
         if wanted.words_only:
-            own = getattr(self._notation, "options", {}).get("lexicon", {})
-            words = sorted({*self._lexicon(), *self._written(tuple(own))})
-            yield self._kept("words", words, lambda: writing.only(words))
+            of = describe(self._notation), len(lexicon())
+            yield self._kept("words", of, lambda: writing.only(self._lexicon() | self._written(tuple(self._own))))
 
     def _each_line(self, writing: Writing) -> Iterator[Automaton]:
         wanted = self._wanted
@@ -159,12 +160,13 @@ class Constrained:
         return automaton(either(*(embedded(writing.ends_in(tail, itself)) for tail in sorted(tails))))
 
     def _pronounced(self, word: str) -> list[str]:
-        """The compact pronunciations of a word, or of the last of several."""
+        """The compact pronunciations of a word, or of the last of several; the user's own is the only one."""
         from phonetic.arpabet import Arpabet
 
-        return sorted(
-            {*(lexicon().get(word.lower(), "").split()), *Arpabet().convert([word])[0].split(" ")[-1:]} - {""}
-        )
+        if word.lower() in self._own:
+            return [self._own[word.lower()]]
+        guessed = Arpabet().convert([word])[0].split(" ")[-1:]
+        return sorted({*lexicon().get(word.lower(), "").split(), *guessed} - {""})
 
     def _written(self, words: Sequence[str]) -> set[str]:
         """All that these words are written as, however they are pronounced."""

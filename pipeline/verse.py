@@ -62,11 +62,19 @@ class Writing:
         choices = [sequence(literal(mark), between, vowel) for d, mark in self.sounds.marks.items() if d in FITS[kind]]
         return sequence(between, either(*choices, *([vowel] if "" in FITS[kind] else [])))
 
-    def phones(self, phones: Iterable[str]) -> Expression:
-        """Phones in this order, with whatever stress."""
-        glue = repeat(anyone(filter(None, [*self.sounds.breaks, *self.sounds.marks.values(), self.sounds.apart])))
-        parts = [part for phone in phones for part in (anyone(self.sounds.phones[phone].values()), glue)]
-        return sequence(*parts[:-1])
+    def tail(self, phones: str) -> Expression:
+        """The end of a word from its stressed vowel on: these phones, of which the first alone has the main stress."""
+        marks = self.sounds.marks
+        unstressed = [mark for digit, mark in marks.items() if digit != "1"]
+        glue = repeat(anyone(filter(None, [*self.sounds.breaks, *unstressed, self.sounds.apart])))
+        first, *others = (self.sounds.phones[phone] for phone in phones)
+        parts = [anyone([first.get("1", first.get("", ""))])]
+        for ways in others:
+            parts += [glue, anyone([said for digit, said in ways.items() if digit != "1"])]
+        if not marks:
+            return sequence(*parts)
+        consonants = [self.sounds.phones[one][""] for one in self.sounds.phones if one not in self.sounds.vowels]
+        return sequence(literal(marks["1"]), repeat(anyone(consonants)), *parts)
 
     def words(self, words: Iterable[str]) -> Expression:
         """Any one of some written words, with punctuation around it."""
@@ -74,7 +82,7 @@ class Writing:
 
     def ends_in(self, tail: str, but: Iterable[str]) -> Automaton:
         """Texts whose last word ends in these phones, and is none of some written words."""
-        rhyming = automaton(sequence(ANYTHING, self.phones(tail), self.marks()))
+        rhyming = automaton(sequence(ANYTHING, self.tail(tail), self.marks()))
         itself = automaton(sequence(repeat(sequence(ANYTHING, literal(self.sounds.gap)), 0, 1), self.words(but)))
         return both(rhyming, all_but(itself))
 

@@ -1,13 +1,27 @@
 import re
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.automaton import NEVER, Automaton, all_but, both
+from pipeline import automaton as automata
+from pipeline import expression as module
+from pipeline.automaton import NEVER, Automaton, all_but, both, smallest
+from pipeline.dictionary import dictionary
 from pipeline.errors import PipelineError
-from pipeline.expression import anyone, automaton, embedded, literal, one_character, repeat, sequence, utf8_spans
+from pipeline.expression import (
+    anyone,
+    automaton,
+    embedded,
+    literal,
+    one_character,
+    repeat,
+    respelled,
+    sequence,
+    utf8_spans,
+)
 from pipeline.grammar import NotRegular, lark, regex
 
 ATOMS = st.sampled_from(["a", "b", "é", "[ab]", "[^a]", ".", r"\d", "(?:ab|c)", "(a|bé|)", "x?"])
@@ -28,7 +42,7 @@ def of(pattern: str, flags: str = "") -> Automaton:
     return automaton(regex(pattern, flags))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(PATTERNS, PATTERNS, TEXTS)
 def test_expressions_are_read_as_python_reads_them(one: str, other: str, text: str) -> None:
     mine, yours = of(one), of(other)
@@ -39,7 +53,7 @@ def test_expressions_are_read_as_python_reads_them(one: str, other: str, text: s
     assert whole.accepts(f"{text}-{text}") == bool(re.fullmatch(f"(?:{one})-(?:{other})", f"{text}-{text}"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(PATTERNS)
 def test_the_shortest_ending_is_as_long_as_is_said(pattern: str) -> None:
     made = of(pattern)
@@ -56,7 +70,8 @@ def test_equal_languages_are_equal_automata() -> None:
     assert one.kinds.tolist() == other.kinds.tolist()
 
 
-@given(st.integers(0, sys.maxunicode), st.integers(0, sys.maxunicode), st.characters())
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, sys.maxunicode), st.integers(0, sys.maxunicode), st.characters(codec="utf-8"))
 def test_every_character_of_a_range_is_in_it_and_no_other(first: int, last: int, character: str) -> None:
     made = automaton(one_character([(first, last)]))
     assert made.accepts(character) == (first <= ord(character) <= last)
@@ -113,6 +128,27 @@ def test_what_cannot_be_read_is_told(grammar: str, kind: type[PipelineError], me
         automaton(lark(grammar))
 
 
-def test_a_grammar_too_large_is_refused() -> None:
-    with pytest.raises(PipelineError, match="more than 4,194,304 states"):
-        automaton(repeat(repeat(repeat(literal("x"), 2000), 2000), 2000))
+def test_a_grammar_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_STATES", 1000)
+    with pytest.raises(PipelineError, match="more than 1,000 states"):
+        automaton(repeat(repeat(literal("x"), 200), 200))
+
+
+@given(st.sets(st.binary(max_size=4).map(lambda text: bytes(97 + byte % 3 for byte in text)), min_size=1))
+def test_a_dictionary_has_its_texts_and_as_few_states_as_can_be(texts: set[bytes]) -> None:
+    made = dictionary(sorted(texts))
+    tried = {text + more for text in texts for more in (b"", b"a", b"b")} | {text[:-1] for text in texts} | {b""}
+    assert {text for text in tried if made.accepts(text.decode())} == tried & texts
+    assert len(made.ends) == len(smallest(made).ends)
+
+
+def test_a_text_stands_for_a_byte() -> None:
+    made = automaton(respelled(of("a[b\x01]*i"), 1, "xi"))
+    assert [made.accepts(text) for text in ("ai", "abxii", "axibi", "a\x01i", "axi", "abx")] == [True] * 3 + [False] * 3
+
+
+def test_a_large_automaton_is_asked_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, small = of("(ab|[c-f]{2})*x"), of("(ab|[c-f]{2})*x")
+    monkeypatch.setattr(automata, "DENSE", 0)
+    states, kinds = (array.reshape(-1) for array in np.indices(small.after.shape))
+    assert (made.step(states, kinds) == small.after.reshape(-1)).all()

@@ -72,21 +72,60 @@ def test_constraints_combine_in_what_is_sampled() -> None:
             assert "se1" not in re.sub(r"[^\w@ ]", "", line).split(" ")
 
 
-def test_only_words_of_the_lexicon(tmp_path: Path) -> None:
-    notation = Arpabet()
-    said = {one for entry in lexicon().values() for one in entry.split(" ")}
-    of = Constrained(notation, Constraints(words_only=True, rhyme_with="moon"), cache=tmp_path)
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """A lexicon of a few hundred words, as its pronunciations."""
+    words = {word: entry for word, entry in lexicon().items() if len(word) in (3, 4) and word[0] in "mst"}
+    assert 500 < len(words) < 5000
+    monkeypatch.setattr("pipeline.constraints.lexicon", lambda: words)
+    return {one for entry in words.values() for one in entry.split(" ")}
+
+
+def words_of(text: str) -> list[str]:
+    return list(filter(None, re.sub(r"[^\w@ ]", "", text).split(" ")))
+
+
+def test_only_words_of_the_lexicon(tmp_path: Path, few: set[str]) -> None:
+    notation = Arpabet(lexicon={"zyzzy": "Z IH1 Z IY0"})
+    asked = Constraints(words_only=True, rhyme_with="moon")
+    of = Constrained(notation, asked, cache=tmp_path)
     for text in sampled(of, 3):
-        words = re.sub(r"[^\w@ ]", "", text).split(" ")
-        assert said.issuperset(filter(None, words)) and ending(words[-1]) == "un" and words[-1] != "mu1n"
+        words = words_of(text)
+        assert {*few, "zI1zi0"}.issuperset(words) and ending(words[-1]) == "un" and words[-1] != "mu1n"
+    assert (
+        of.automaton.accepts("zI1zi0 su1n")
+        and not of.automaton.accepts("bE1d su1n")
+        and not of.automaton.accepts("zI1zo0 su1n")
+    )
     kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
     assert len(kept) == 2  # the grammar, and the words
-    again = Constrained(notation, Constraints(words_only=True, rhyme_with="moon"), cache=tmp_path)
+    again = Constrained(notation, asked, cache=tmp_path)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")} == kept
     assert (again.automaton.to == of.automaton.to).all()
     for path in tmp_path.glob("grammar*.npz"):
         path.write_bytes(b"damaged")
     assert Constrained(notation, cache=tmp_path).automaton.accepts("DA0 mu1n.")
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("notation", [Arpabet(), Ipa()], ids=lambda notation: notation.name)
+def test_words_metre_and_rhyme_combine(notation: Any) -> None:
+    of = Constrained(notation, Constraints(words_only=True, meter="u/u/", lines=2, rhyme_with="moon"))
+    for text in sampled(of, 3):
+        assert notation.problems(text) == [] and len(of.lines_of(text)) == 2 and " ".join(of.lines_of(text)) == text
+
+
+def test_a_rhyme_is_from_the_stressed_vowel_on() -> None:
+    for notation in (Arpabet(), Ipa()):
+        assert accepts(notation, "below", rhyme_with="snow") and not accepts(notation, "window", rhyme_with="snow")
+        assert accepts(notation, "a nation", rhyme_with="station") and not accepts(
+            notation, "an ocean", rhyme_with="ration"
+        )
+
+
+def test_a_diphthong_is_one_syllable() -> None:
+    assert accepts(Ipa(), "The boy", syllables=(2,)) and not accepts(Ipa(), "The boy", syllables=(3,))
+    assert accepts(Ipa(), "Sawing", syllables=(2,)) and not accepts(Ipa(), "Sawing", syllables=(1,))
 
 
 def test_own_grammars_and_expressions_are_kept_to() -> None:

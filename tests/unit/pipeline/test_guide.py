@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonetic.arpabet import Arpabet
@@ -128,3 +128,15 @@ def test_a_token_of_no_bytes_never_comes() -> None:
     assert Vocabulary({3: b"a", 4: b""}, 5, EOS).walk(automaton(regex("a*")), np.array([0], np.int32)).tolist() == [
         [DEAD, 0, DEAD, 0, DEAD]
     ]
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(["(ab|b)*kk", "a(A0|[A-Z]0)*\\.\\.", "(\\(k)*\\)", "é|ɪŋ {3}"]))
+def test_an_ending_is_no_farther_than_is_said(pattern: str) -> None:
+    made = automaton(regex(pattern))
+    said = vocabulary().left(made)
+    after = vocabulary().walk(made, np.arange(len(made.ends), dtype=np.int32))
+    exact = np.where(made.ends, 0, 99)
+    for _ in range(9):
+        exact = np.minimum(exact, 1 + np.where(after == DEAD, 99, exact[after]).min(axis=1))
+    assert (exact <= said[:-1]).all() and (said[:-1] <= made.left).all()
