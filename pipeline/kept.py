@@ -10,16 +10,15 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Annotated, Any, Self
 
 import click
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.errors import PipelineError
 from pipeline.sampler import Judged
 from pipeline.show import printable
 from train import lines
-from train.files import LIST_BYTES, read_bounded
 from train.notation import Problem
 from train.workspace import Workspace
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 SUFFIX = ".jsonl"
 DIGITS = 6  # of a call's number in a file's name
 FORMAT = 1
+MOST = 2**26  # samples of a call
+BLOCK, LONGEST = 2**20, 2**24  # bytes read at a time; of a line at most
 
 
 class Facts(BaseModel, frozen=True):
@@ -54,7 +55,7 @@ class Facts(BaseModel, frozen=True):
 class Kept(BaseModel, frozen=True):
     """A sample as it is kept."""
 
-    index: int
+    index: Annotated[int, Field(ge=0, lt=MOST)]
     type: str
     text: str
     ended: bool
@@ -75,38 +76,52 @@ class Call:
     """A call of `phon generate`.
 
     Args:
-        lines: Of its samples, in the order in which they were made.
+        begin: Where its samples begin in the file.
     """
 
     number: int
     facts: Facts
-    lines: Sequence[bytes]
+    path: Path
+    begin: int
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The call of a file; None if it does not begin as ours do, or nothing is whole in it yet."""
-        first, *rest = read_bounded(path, LIST_BYTES).split(b"\n")
+        with path.open("rb") as file:
+            first = file.readline(LONGEST)
         try:
-            return cls(int(path.stem), Facts.model_validate(lines.read(first)), rest[:-1])
-        except (ValidationError, ValueError):
+            return cls(int(path.stem), Facts.model_validate(lines.read(first.removesuffix(b"\n"))), path, len(first))
+        except ValidationError:
             return None
 
     def samples(self) -> Iterator[Kept | None]:
         """Its samples, the newest first; None for a line that is not as it was written."""
-        for line in reversed(self.lines):
-            yield read_sample(line)
+        for line in backwards(self.path, self.begin):
+            try:
+                yield Kept.model_validate(lines.read(line))
+            except ValidationError:
+                yield None
 
     def find(self, index: int) -> Kept | None:
         """A sample by its index."""
         return next((sample for sample in self.samples() if sample is not None and sample.index == index), None)
 
 
-def read_sample(line: bytes) -> Kept | None:
-    """The sample of a line; None if it is not as it was written."""
-    try:
-        return Kept.model_validate(lines.read(line))
-    except ValidationError:
-        return None
+def backwards(path: Path, begin: int) -> Iterator[bytes]:
+    """The whole lines of a file after its first `begin` bytes, the last first; a block at a time is held."""
+    with path.open("rb") as file:
+        at = file.seek(0, 2)
+        rest, is_last = b"", True
+        while at > begin and len(rest) < LONGEST:
+            size = min(BLOCK, at - begin)
+            at = file.seek(at - size)
+            rest, *found = (file.read(size) + rest).split(b"\n")
+            if found and is_last:
+                found.pop()  # what follows the last end of a line is not written yet
+                is_last = False
+            yield from reversed(found)
+        if not is_last:
+            yield rest
 
 
 def numbers(folder: Path) -> list[int]:
@@ -184,6 +199,8 @@ class Keeper:
     def _record(self, sample: Judged) -> lines.Record:
         given = self._given[sample.index // self._facts.n] if self._given else None
         record = {name: getattr(sample, name, given) for name in Kept.model_fields}
+        if len(sample.lines) < 2:
+            del record["lines"]
         return {key: value for key, value in record.items() if value not in (None, [], ())}
 
     def _begin(self) -> IO[bytes]:

@@ -129,7 +129,7 @@ def command(
         is_same = compare(sample, made)
         if as_json:
             told = {"name": again, **made.record(), "same": is_same, "differs": maker.differs}
-            click.echo(json.dumps(told, ensure_ascii=False))
+            click.echo(json.dumps(told))
         else:
             click.echo(lay_out(made, width, name=again))
         verdict = "the same, byte for byte" if is_same else "not the same as it was"
@@ -143,7 +143,7 @@ def command(
     found = itertools.islice(browse(workspace.samples, Wanted(run, type_name, valid, grep), tally), n)
     if as_json:
         for call, sample in found:
-            click.echo(json.dumps(as_record(call, sample), ensure_ascii=False))
+            click.echo(json.dumps(as_record(call, sample)))
     else:
         os.environ.setdefault("LESS", LESS)
         click.echo_via_pager(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import kept
 from pipeline.asked import Constraints
 from pipeline.errors import PipelineError
 from pipeline.kept import Facts, Keeper, find, numbers, path_of
@@ -89,6 +90,17 @@ def test_what_a_killed_writer_left_of_a_line_is_passed_over_and_damage_is_counte
     with pytest.raises(PipelineError, match=r"no sample 1\.1 is kept"):
         find(workspace.samples, "1.1")
     assert keep(workspace, samples()).number == 2
+
+
+def test_samples_are_read_backwards_whatever_the_size_of_a_block(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(workspace, samples(4, "hA0lo1 " * 20))
+    for size in (1, 7, 100, 333):
+        monkeypatch.setattr(kept, "BLOCK", size)
+        assert names(workspace) == (["1.4", "1.3", "1.2", "1.1"], 0)
+    monkeypatch.setattr(kept, "LONGEST", 50)  # a line longer than any of ours
+    assert names(workspace)[1] == 1
 
 
 def test_writers_at_once_get_numbers_of_their_own(workspace: Workspace) -> None:
