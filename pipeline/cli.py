@@ -31,6 +31,7 @@ SECTIONS = {
         "generate": "Print samples of a trained model.",
         "samples": "Show all samples made so far, or make one again.",
         "evaluate": "Measure it on held-out text.",
+        "export": "Share it: a Hugging Face folder, a Space, a file for llama.cpp.",
     },
     "About trainings": {
         "models": "List the models there are, with sizes, memory and FLOPs.",

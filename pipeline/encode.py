@@ -92,7 +92,7 @@ class Encoder:
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes of these ids. Special tokens are left out."""
-        tokens = self._token_bytes
+        tokens = self.token_bytes
         return b"".join([tokens[index] for index in ids])
 
     def _encode_slice(self, texts: pa.Array) -> tuple[Tokens, Integers]:
@@ -151,7 +151,7 @@ class Encoder:
         self._begins = array("q", [0])
 
     @functools.cached_property
-    def _token_bytes(self) -> list[bytes]:
+    def token_bytes(self) -> list[bytes]:
         """The bytes of each id; none for special tokens."""
         bytes_of = {character: byte for byte, character in enumerate(byte_characters())}
         specials = self.contract.special_ids()

@@ -52,3 +52,8 @@ class Workspace:
     def runs(self) -> Path:
         """One folder a training."""
         return self.root / "runs"
+
+    @property
+    def exports(self) -> Path:
+        """Models as they are shared."""
+        return self.root / "exports"

@@ -1,6 +1,7 @@
 """Studies: cells made equal, trained each as a process of its own, killed and gone on with, told by a ledger."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -113,6 +114,30 @@ def test_built_in_studies_can_be_made_equal_here(prepared: Path, name: str) -> N
     _, of = studies.load(name)
     if not of.makes_data:  # their cells' data are made in the test below
         assert all(abs(off) <= MOST for one in solved(of, prepared).values() for off in one.values())
+
+
+@pytest.mark.long  # there is too little text here for the study of vocabularies
+@pytest.mark.parametrize("name", ["glu", "optimizer", "position"])
+def test_built_in_studies_run(prepared: Path, tmp_path: Path, name: str) -> None:
+    linked(prepared, tmp_path)
+    text = (studies.BUILT_IN / f"{name}.toml").read_text()
+    for key, few in (
+        ("n_embd", 96),
+        ("max_steps", 4),
+        ("warmup_steps", 1),
+        ("global_batch", 256),
+        ("seq_len", 64),
+        ("micro_batch", 4),
+    ):
+        text = re.sub(rf"({key}=)\d+", rf"\g<1>{few}", text)
+    small = tmp_path / f"{name}.toml"
+    small.write_text(text)
+    sweep = phon_sweep(tmp_path, str(small), "--seeds", "1")
+    _, said = sweep.communicate(timeout=600)
+    assert sweep.returncode == 0, said
+    ledger = Ledger.read(tmp_path / "studies" / name / "ledger.jsonl")
+    assert {cell for cell, _ in ledger.runs} == {*ledger.cells}
+    assert all(run.state == "finished" for run in ledger.runs.values())
 
 
 def test_a_study_that_is_killed_goes_on_and_is_told_by_its_ledger_alone(prepared: Path, tmp_path: Path) -> None:
