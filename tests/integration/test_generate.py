@@ -141,6 +141,13 @@ def test_a_sample_that_does_not_end_is_marked_at_its_end(workspace: Path, capsys
     assert err.startswith("0 valid of 1")
 
 
+def test_beams_find_the_likeliest_samples_first(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert phon("--json", "--num-beams", "3", "--n", "2", "--type", "poems") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found[0]["text"] == "once upon a midnight dreary" != found[1]["text"]
+    assert found[0]["num_beams"] == 3 and found[0]["temperature"] == 0
+
+
 def test_an_english_prompt_is_converted_and_part_of_the_sample(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +172,8 @@ def test_a_prompt_may_end_inside_a_word(workspace: Path, capsys: pytest.CaptureF
         (["--temperature", "-1"], 2, "temperature = -1.0 means nothing", "0 (greedy) or more"),
         (["--top-k", "0"], 2, "top_k = 0 means nothing", "1 or more"),
         (["--top-p", "0"], 2, "top_p = 0.0 means nothing", "at most 1"),
+        (["--num-beams", "3", "--top-k", "4"], 2, "temperature and cuts are for drawing", "leave num_beams out"),
+        (["--num-beams", "3", "--type", "poems"], 2, "and 10 are asked for", "--num-beams 10"),
         (["--n", "0"], 2, "n = 0 means nothing", "1 or more"),
         (["--strip", "1,hot"], 2, "--strip '1,hot' is no list of temperatures", "0.3,0.7"),
         (["--strip", "1", "--temperature", "1"], 2, "--strip and --temperature are both given", "one of them"),
