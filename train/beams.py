@@ -94,7 +94,7 @@ class Held(LogitsProcessor):  # type: ignore[misc]
         self._never = sorted(contract.special_ids() - {contract.eos})
         self._vocab_size = contract.vocab_size
         self._start, self._limit, self._guide = start, limit, guide
-        self._states: dict[tuple[int, ...], Tensor] = {}  # of each beam that was held last, the states after it
+        self._states: dict[tuple[int, ...], Tensor] = {}  # of each beam that was held last
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """The scores (B, V) after `input_ids` (B, T), without what may not come."""
@@ -103,12 +103,13 @@ class Held(LogitsProcessor):  # type: ignore[misc]
         scores[:, self._never] = -torch.inf
         if self._guide:
             beams = [tuple(ids) for ids in input_ids[:, self._start :].tolist()]
-            states = self._guide.begin(len(beams), scores.device)
-            for row, beam in enumerate(beams):
-                if beam:
-                    states[row] = self._states[beam[:-1]][beam[-1]]
-            after = self._guide.mask(scores, states, self._limit - len(beams[0]) - 1)
-            self._states = dict(zip(beams, after, strict=True))
+            if beams[0]:
+                before = torch.stack([self._states[beam[:-1]] for beam in beams])
+                states = self._guide.follow(before, input_ids[:, -1])
+            else:
+                states = self._guide.begin(len(beams), scores.device)
+            self._guide.mask(scores, states, self._limit - len(beams[0]) - 1)
+            self._states = dict(zip(beams, states, strict=True))
         return scores
 
 
