@@ -18,11 +18,11 @@ from phonetic.sounds import Sounds
 from pipeline.asked import NOTHING, Constraints
 from pipeline.automaton import EVERYTHING, Automaton, all_of
 from pipeline.errors import PipelineError
-from pipeline.expression import Expression, automaton, either, embedded, sequence
+from pipeline.expression import Expression, automaton, chained, either, embedded
 from pipeline.grammar import NotRegular, lark, regex
 from pipeline.guide import Guide
 from pipeline.parsed import Parsed, json_grammar, lark_grammar
-from pipeline.verse import ANY, MOST_WORDS, STRESSED, UNSTRESSED, Writing
+from pipeline.verse import ANY, DASH, MOST_WORDS, STRESSED, UNSTRESSED, Writing
 from pipeline.vocabulary import Vocabulary
 from train.files import write_atomic
 from train.notation import Notation, describe
@@ -71,7 +71,7 @@ class Constrained:
                     hint="verse is for arpabet and ipa",
                     exit_code=2,
                 )
-            parts += self._of_sounds(Writing(find()))
+            parts = self._of_sounds(Writing(find()), parts, parts[0] if given else None)
         self.is_free = not (parts or self._parsed)
         self.is_parsed = bool(self._parsed)
         self._is_finite = bool(parts)
@@ -111,25 +111,35 @@ class Constrained:
             words = words[n:]
         return found
 
-    def _of_sounds(self, writing: Writing) -> Iterator[Automaton]:
+    def _of_sounds(self, writing: Writing, others: Sequence[Automaton], held: object) -> list[Automaton]:
+        """All constraints, those on sounds too. Where there are lines, what holds of each is put into each."""
         wanted = self._wanted
-        rhyme = self._rhyme(writing, wanted.rhyme_with) if wanted.rhyme_with else None
-        self._lines = list(self._each_line(writing))
-        if self._lines:
-            whole = [all_of([line, rhyme] if rhyme else [line]) for line in self._lines]
-            parts: list[Expression] = [embedded(whole[0])]
-            for line in whole[1:]:
-                parts += [writing.gap(), embedded(line)]
-            yield automaton(sequence(*parts))
-        elif rhyme:
-            yield rhyme
+        each = []
+        if wanted.rhyme_with:
+            each.append(self._rhyme(writing, wanted.rhyme_with))
         if wanted.avoid:
-            yield writing.without(self._written(wanted.avoid))
+            each.append(writing.without(self._written(wanted.avoid)))
         if wanted.words_only:
             of = describe(self._notation), len(lexicon())
-            yield self._kept("words", of, lambda: writing.only(self._lexicon() | self._written(tuple(self._own))))
+            each.append(
+                self._kept("words", of, lambda: writing.only(self._lexicon() | self._written(tuple(self._own))))
+            )
+        patterns = list(self._each_line(writing))
+        if not patterns:
+            return [*others, *each]
+        own = [one for one in others if one is held and writing.holds_of_lines(one)]
+        # The words of a line are not counted too where each state stands for a place in the lexicon already.
+        most = None if wanted.words_only else MOST_WORDS
+        lines = {pattern: writing.line(pattern, most) for pattern in sorted(set(patterns))}
+        made = {pattern: all_of([line, *each, *own]) for pattern, line in lines.items()}
+        self._lines = [made[pattern] for pattern in patterns]
+        if not all(line.ends.any() for line in self._lines):
+            return self._lines
+        whole = chained(self._lines, writing.sounds.gap, DASH)
+        return [whole, *(one for one in others if one not in own)]
 
-    def _each_line(self, writing: Writing) -> Iterator[Automaton]:
+    def _each_line(self, writing: Writing) -> Iterator[str]:
+        """The pattern of each; empty for a sentence."""
         wanted = self._wanted
         meter = check_meter(wanted.meter, writing.sounds) if wanted.meter else None
         if any(count < 1 for count in wanted.syllables):
@@ -147,10 +157,7 @@ class Constrained:
                     hint="make them agree",
                     exit_code=2,
                 )
-            # The words of a line are not counted too where each state stands for a place in the lexicon already.
-            yield (
-                writing.line(of[-1]) if of else automaton(writing.sentence(None if wanted.words_only else MOST_WORDS))
-            )
+            yield of[-1] if of else ""
 
     def _rhyme(self, writing: Writing, word: str) -> Automaton:
         said = self._pronounced(word)

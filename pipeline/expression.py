@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache, reduce
+from typing import Any
 
 import numpy as np
 
@@ -180,6 +181,38 @@ def respelled(given: Automaton, byte: int, text: str) -> Expression:
         return end
 
     return add
+
+
+def chained(lines: Sequence[Automaton], gap: str, dash: str) -> Automaton:
+    """Texts of all these, one after the other, with a gap between them and after it perhaps a dash and another gap.
+
+    It is not made smaller: lines that are small already make a small one.
+    """
+    known: dict[int, Automaton] = {}
+    for line in lines[:-1]:
+        if id(line) not in known:
+            known[id(line)] = automaton(sequence(embedded(line), literal(gap)))
+    parts = [*(known[id(line)] for line in lines[:-1]), lines[-1]]
+    after = (dash + gap).encode()
+    kinds = finer([kinds_of({frozenset([byte]) for byte in after}), *(part.kinds for part in parts)])
+    finer_of = {id(part): refined(part, kinds) for part in parts}
+    parts = [finer_of[id(part)] for part in parts]
+    begins = np.cumsum([0, *(len(part.ends) for part in parts)])
+    size = int(begins[-1])
+    columns: list[tuple[Any, Any, Any]] = [
+        (part.sources + begin, part.by, part.to + begin) for part, begin in zip(parts, begins, strict=False)
+    ]
+    for part, following, at, begin in zip(parts, parts[1:], begins, begins[1:], strict=False):
+        (end,) = np.flatnonzero(part.ends)  # it is after the gap, where no line goes on
+        first = slice(0, following.begins[1])
+        path = [at + end, *range(size, size + len(after) - 1), begin]
+        size += len(after) - 1
+        columns.append((np.full(first.stop, at + end), following.by[first], following.to[first] + begin))
+        columns.append((np.array(path[:-1]), kinds[list(after)], np.array(path[1:])))
+    ends = np.zeros(size, bool)
+    ends[begins[-2] : begins[-1]] = parts[-1].ends
+    source, by, to = (np.concatenate(column).astype(np.int64) for column in zip(*columns, strict=True))
+    return from_edges(source, by, to, kinds, ends)
 
 
 def embedded(given: Automaton) -> Expression:

@@ -12,6 +12,7 @@ from pipeline.expression import (
     anyone,
     automaton,
     either,
+    embedded,
     literal,
     one_byte,
     repeat,
@@ -24,6 +25,7 @@ MARKS = (*TERMINALS, '"', "(", ")")
 ANY, STRESSED, UNSTRESSED = "?/u"  # syllables of a pattern
 FITS = {ANY: ("", "0", "1", "2"), STRESSED: ("1", "2"), UNSTRESSED: ("", "0", "2")}  # a secondary stress is either
 MOST_WORDS = 12  # of a line that neither metre nor syllables measure
+DASH = "-"
 PLACEHOLDER = "\x01"  # for a vowel while an automaton is made
 ANYTHING = repeat(one_byte(frozenset(range(256))))
 
@@ -49,7 +51,7 @@ class Writing:
     def gap(self) -> Expression:
         """From one word to the next, perhaps by a dash."""
         gap = literal(self.sounds.gap)
-        return sequence(gap, repeat(sequence(literal("-"), gap), 0, 1))
+        return sequence(gap, repeat(sequence(literal(DASH), gap), 0, 1))
 
     def syllable(self, kind: str) -> Expression:
         """A vowel whose stress fits a place of a pattern, and what stands before it."""
@@ -103,8 +105,19 @@ class Writing:
         word = separated(piece, anyone(self.sounds.breaks))  # what is written as a break may be a stop where it ends
         return sequence(repeat(sequence(word, self.gap()), 0, most and most - 1), word, anyone(TERMINALS))
 
-    def line(self, pattern: str) -> Automaton:
-        """Words whose syllables make a pattern; a word of one syllable fits anywhere."""
+    def holds_of_lines(self, given: Automaton) -> bool:
+        """Whether texts that are valid for it are so one after the other too, as lines are."""
+        words = both(given, all_but(automaton(sequence())))
+        several = automaton(separated(embedded(words), self.gap()))
+        return len(several.ends) == len(words.ends) and len(both(several, words).ends) == len(words.ends)
+
+    def line(self, pattern: str, most: int | None = MOST_WORDS) -> Automaton:
+        """Words whose syllables make a pattern; a word of one syllable fits anywhere.
+
+        Of an empty pattern, a sentence of so many words at most.
+        """
+        if not pattern:
+            return automaton(self.sentence(most))
         said = {way for vowel in self.sounds.vowels for way in self.sounds.phones[vowel].values()}
         double = sorted({a + b for a in said for b in said} & said)  # such as a diphthong: no two syllables
         if not double:
