@@ -1,7 +1,8 @@
 """What keeping samples valid costs, and whether it keeps its promise.
 
 The cost is CPU time of sampling with the notation's grammar over that without: the median of many pairs of short runs,
-one after the other and each first in turn, the same number of tokens each. With --samples, samples of a model are judged by the notation instead.
+one after the other and each first in turn, the same number of tokens each. With --samples, samples of a model are
+judged by the notation instead.
 
 Example: python benchmarks/valid.py --quick
 """
