@@ -21,11 +21,11 @@ FOLDER = Path(__file__).parent.parent / "samples" / "poems"
 POEMS = {
     "A haiku": "--syllables 5,7,5 --words-only --temperature 0.9 --seed 3",
     "A tanka, from scripture": "--syllables 5,7,5,7,7 --words-only --type scripture --seed 5",
-    "A couplet on *day*": "--lines 2 --meter u/u/u/u/ --rhyme-with day --words-only --seed 2",
+    "A couplet on *day*": "--lines 2 --meter u/u/u/u/ --rhyme-with day --words-only --type plays --seed 2",
     "Four lines on *night*": "--lines 4 --meter u/u/u/u/ --rhyme-with night --words-only --type plays --seed 4",
     "Falling feet": "--lines 4 --meter /u/u/u/u --words-only --type plays --seed 7",
     "A limerick's measure": "--syllables 8,8,5,5,8 --words-only --temperature 0.9 --seed 11",
-    "On *sea*, as long as each line likes": "--lines 3 --rhyme-with sea --words-only --type plays --seed 13",
+    "Three lines on *sea*": "--syllables 9,7,9 --rhyme-with sea --words-only --type plays --seed 13",
     "My love": '--prompt "my love" --meter u/u/u/ --lines 3 --words-only --type plays --seed 17',
     "An oath of office": "--type inaugurals --syllables 6,6,6,6 --rhyme-with state --words-only --seed 19",
     "A sonnet": "--lines 14 --meter u/u/u/u/u/ --words-only --type plays --seed 23",
