@@ -1,7 +1,8 @@
 """What keeping samples valid costs, and whether it keeps its promise.
 
 The cost is CPU time of sampling with the notation's grammar over that without: the median of many pairs of short runs,
-one after the other and each first in turn, the same number of tokens each. With --samples, samples of a model are judged by the notation instead.
+one after the other and each first in turn, the same number of tokens each. With --samples, samples of a model are
+judged by the notation instead.
 
 Example: python benchmarks/valid.py --quick
 """
@@ -104,6 +105,7 @@ class Endless(Guide):
     def __init__(self, automaton: Automaton, vocabulary: Vocabulary) -> None:
         super().__init__(automaton, vocabulary)
         self._allows[:, vocabulary.eos] = -torch.inf
+        self._lines = list(self._allows.numpy())
         self._longest = -1
 
 

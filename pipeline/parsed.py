@@ -92,18 +92,19 @@ class Parsed:
         self.least = 1 + len(self._root.ending or ())
         self._rise = max(RISE, self.least)
 
-    def begin(self, n: int, device: torch.device) -> Tensor:
-        """(n,) the numbers of samples that have their prompt."""
+    def begin(self, n: int, device: torch.device) -> Any:
+        """The numbers of `n` samples that have their prompt."""
         numbers = list(itertools.islice(self._numbers, n))
         for number in numbers:
             root = self._root
             self._samples[number] = Written(root.matcher.deep_copy(), root.state, root.ending)
         if self._beside:
             self._beside.begin(n, device)
-        return torch.tensor(numbers, device=device)
+        return np.array(numbers)
 
-    def mask(self, logits: Tensor, states: Tensor, left: int) -> None:
-        """Take from `logits` (B, V or more) the tokens that may not come, with `left` tokens after this one."""
+    def mask(self, logits: Tensor, states: Any, left: int) -> None:
+        """Take from `logits` (B, V or more) all that may not come, with `left` tokens after this one."""
+        logits[:, self._vocabulary.size :] = -torch.inf
         logits = logits[:, : self._vocabulary.size]
         self._is_last = not left
         rows = [self._samples.get(number) for number in states.tolist()]
@@ -118,8 +119,8 @@ class Parsed:
             if sample and self._is_near_the_end(sample, left):
                 self._keep_room(logits[row], sample, left)
 
-    def follow(self, states: Tensor, chosen: Tensor) -> Tensor:
-        """(B,) the numbers of the samples, to which these tokens were added."""
+    def follow(self, states: Any, chosen: Tensor) -> Any:
+        """The numbers of the samples, to which these tokens were added."""
         numbers = states.tolist()
         for at, (number, token) in enumerate(zip(numbers, chosen.tolist(), strict=True)):
             sample = self._samples.get(number)
@@ -132,7 +133,7 @@ class Parsed:
                 sample.state = self._beside.after(sample.state, token)
             sample.unseen -= 1
             sample.ending = sample.ending[1:] if sample.ending and sample.ending[0] == token else None
-        return torch.tensor(numbers, device=states.device)
+        return np.array(numbers)
 
     def _allowed(self, matcher: Any, state: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(V,) the tokens that may come."""
