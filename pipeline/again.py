@@ -38,12 +38,15 @@ def gather(
     sampler: Sampler,
     n: int,
     seed: int,
+    batch_size: int | None,
     type_name: str | None,
     prompt: str,
     valid: bool | None,
     constraints: Constraints,
 ) -> Facts:
     """How samples are made, for their record; all but the sampling."""
+    from train.generate import fitting_batch  # imports torch
+
     folder, root = source.folder.resolve(), workspace.root.resolve()
     return Facts(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -53,6 +56,7 @@ def gather(
         model=fingerprint(source.folder),
         n=n,
         seed=seed,
+        batch_size=batch_size or fitting_batch(sampler.model.shape),
         type=type_name,
         prompt=prompt,
         valid=valid,
@@ -102,17 +106,36 @@ class Again:
         self.differs = "; ".join(changes)
 
     def make(self, sample: Kept) -> Judged:
-        """The sample as it comes out now."""
+        """The sample as it comes out now.
+
+        It is made alone, and if it is another then, once more among those that were made together with it: a sample
+        depends on the others by the last bits of sums at most, and with them by nothing.
+        """
+        alone = self._make(sample, range(sample.index, sample.index + 1), sample.type)
+        facts = self._facts
+        if is_same(sample, alone) or self.differs or sample.given is not None:
+            return alone
+        start = sample.index - sample.index % facts.batch_size
+        return self._make(sample, range(start, min(start + facts.batch_size, facts.n)), facts.type)
+
+    def _make(self, sample: Kept, among: range, type_name: str | None) -> Judged:
+        """One of several samples that are made together."""
         facts = self._facts
         _, made = self._sampler.samples(
-            n=sample.index + 1,
-            first=sample.index,
+            n=among.stop,
+            first=among.start,
             sampling=self._sampling,
             seed=facts.seed,
-            type_name=sample.type,
+            type_name=type_name,
             prompt_phones=facts.prompt or None,
             sources=[sample.given] if sample.given is not None else None,
+            batch_size=len(among),
             valid=facts.valid,
             constraints=self._constraints,
         )
-        return next(made)
+        return next(one for one in made if one.index == sample.index)
+
+
+def is_same(sample: Kept, made: Judged) -> bool:
+    """Whether a sample that was made again is the same, byte for byte."""
+    return (sample.text, sample.type, sample.ended) == (made.text, made.type, made.ended)

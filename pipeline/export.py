@@ -64,6 +64,7 @@ def export(source: Source, out: Path, telling: Telling, *, space: bool = False) 
     check_ours(out)
     if space and Contract.read(source.folder).pairs:
         raise PipelineError("a Space writes samples, and this model answers sources", hint="leave --space out")
+    out = out.resolve()  # "." has no name to give
     with aside_of(out) as place:
         wheel = None
         if space:
@@ -264,6 +265,7 @@ def command(
     Example: phon export --licence cc0-1.0
     """
     source = find_model(workspace, run)
+    called = (run_of(source) or source.folder.resolve()).name
     if gguf is not None:
         for flag, given in (("--out", out), ("--space", space), ("--push", push)):
             if given:
@@ -272,11 +274,10 @@ def command(
                 )
         from pipeline.gguf_file import write_gguf
 
-        summary = write_gguf(source.folder, gguf, licence)
+        summary = write_gguf(source.folder, gguf, called, licence)
     else:
         if private and not push:
             raise PipelineError("--private is about what is pushed", hint="add --push USER/NAME", exit_code=2)
-        called = Path(source.run).resolve().name
         telling = Telling(push or called, licence.strip() or UNKNOWN, n, temperature, seed)
         summary = export(source, out or workspace.exports / (called + "-space" * space), telling, space=space)
         if push:

@@ -50,11 +50,17 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
 @click.option("--prompt", metavar="TEXT", help="Ordinary English to go on from; it is converted first.")
 @click.option("--prompt-phones", metavar="TEXT", help="The same, in the model's notation already.")
 @click.option(
-    "--temperature", type=float, show_default="0.7; with --source 0", help="0 takes the likeliest token each time."
+    "--temperature",
+    type=float,
+    show_default="0.7; with --source or --num-beams 0",
+    help="0 takes the likeliest token each time.",
 )
 @click.option("--top-k", type=int, metavar="K", help="Choose among the K likeliest tokens only.")
 @click.option("--top-p", type=float, metavar="P", help="Among the likeliest that together have probability P only.")
 @click.option("--min-p", type=float, metavar="P", help="Among those with P times the likeliest's probability only.")
+@click.option("--typical-p", type=float, metavar="P", help="Among the most typical that have probability P only.")
+@click.option("--repetition-penalty", type=float, metavar="X", help="Above 1: tokens that were there are less likely.")
+@click.option("--num-beams", type=int, metavar="N", help="Search the likeliest samples with N beams; draw nothing.")
 @click.option("--max-new-tokens", type=int, metavar="N", help="A limit; else the model's context is.")
 @click.option("--valid/--no-valid", default=None, help="Keep to the notation's grammar; on wherever it has one.")
 @constraint_options
@@ -76,6 +82,9 @@ def command(
     top_k: int | None,
     top_p: float | None,
     min_p: float | None,
+    typical_p: float | None,
+    repetition_penalty: float | None,
+    num_beams: int | None,
     max_new_tokens: int | None,
     valid: bool | None,
     constraints: Constraints,
@@ -96,7 +105,8 @@ def command(
     if model.checkpoint:
         click.echo(f"{model.run} has no finished model yet: sampling its checkpoint {model.checkpoint}", err=True)
     n = (10 if source is None else 1) if n is None else n
-    temperature = (0.7 if source is None else 0.0) if temperature is None else temperature
+    if temperature is None:
+        temperature = 0.7 if source is None and num_beams is None else 0.0
     lines = None
     if source is not None:
         with open_text(source) as file:
@@ -104,7 +114,8 @@ def command(
     from train.generate import Sampling, fitting_batch  # imports torch
 
     sampler = Sampler.open(model.folder)
-    samplings = reading.samplings(Sampling(temperature, top_k, top_p, min_p, max_new_tokens))
+    usual = Sampling(temperature, top_k, top_p, min_p, max_new_tokens, typical_p, repetition_penalty, num_beams)
+    samplings = reading.samplings(usual)
     begin = functools.partial(
         sampler.samples,
         n=n,
@@ -120,6 +131,7 @@ def command(
     )
     made = [begin(sampling=sampling) for sampling in samplings]
     total = n * len(lines) if lines else n
+    others = {"typical_p": typical_p, "repetition_penalty": repetition_penalty, "num_beams": num_beams}
     settings: dict[str, Any] = {
         "run": model.run,
         "checkpoint": model.checkpoint,
@@ -128,10 +140,11 @@ def command(
         "top_p": top_p,
         "min_p": min_p,
         "max_new_tokens": max_new_tokens,
+        **{key: value for key, value in others.items() if value is not None},
         "prompt": made[0][0],
         "constraints": {**constraints.asked(), **({} if valid is not False else {"valid": False})},
     }
-    facts = gather(workspace, model, sampler, n, seed, type_name, settings["prompt"], valid, constraints)
+    facts = gather(workspace, model, sampler, n, seed, batch_size, type_name, settings["prompt"], valid, constraints)
     keepers = [Keeper(workspace, facts, sampling, lines, wanted=keep) for sampling in samplings]
     is_seen = out is None and sys.stdout.isatty()
     in_color = is_seen and not os.environ.get("NO_COLOR")

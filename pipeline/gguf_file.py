@@ -22,7 +22,7 @@ TRANSPOSED = ("c_attn.weight", "c_proj.weight", "c_fc.weight")  # GPT-2's matric
 INSTALL = "pip install 'phon[gguf]'"
 
 
-def write_gguf(folder: Path, path: Path, licence: str = "") -> dict[str, Any]:
+def write_gguf(folder: Path, path: Path, name: str = "", licence: str = "") -> dict[str, Any]:
     """Write the model of a folder into the GGUF file `path`, which appears whole.
 
     Raises:
@@ -44,7 +44,7 @@ def write_gguf(folder: Path, path: Path, licence: str = "") -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         writer = gguf.GGUFWriter(aside, config["model_type"])
-        describe(writer, config, folder.resolve().parent.name, licence)
+        describe(writer, config, name or folder.name, licence)
         describe_tokens(writer, tokens, contract)
         named = dict(tensors(config, model.weights()))
         for name, tensor in named.items():

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,12 +50,15 @@ def push(
         PipelineError: no token, no network, or the Hub refuses.
     """
     from huggingface_hub import CommitOperationAdd, HfApi, get_token  # takes a second
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not re.fullmatch(r"(?:[\w.-]+/)?[\w.-]+", name, re.ASCII):
         raise PipelineError(f"--push {name!r} is no name on the Hub", hint="as in USER/NAME", exit_code=2)
     token = get_token()
     if token is None:
         raise PipelineError("there is no token of the Hugging Face Hub", hint=RIGHTS)
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token)
     with explained(f"pushing to {name}"):
         sdk = "gradio" if kind == "space" else None

@@ -43,6 +43,7 @@ class Facts(BaseModel, frozen=True):
     model: str  # `fingerprint` of that folder
     n: int  # of each source, where there are sources
     seed: int
+    batch_size: Annotated[int, Field(ge=1)]  # samples that were made at a time
     sampling: dict[str, int | float | None] = {}
     type: str | None  # asked for
     prompt: str  # in the notation

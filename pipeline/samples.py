@@ -14,7 +14,6 @@ from pipeline.errors import PipelineError
 from pipeline.kept import Call, Facts, Kept, find, numbers, path_of
 from pipeline.layout import columns_of_terminal, lay_out
 from pipeline.options import json_option, workspace_option
-from pipeline.sampler import Judged
 from pipeline.show import printable
 from train.workspace import Workspace
 
@@ -87,11 +86,6 @@ def settings(facts: Facts) -> Iterator[str]:
     yield facts.made.replace("T", " ").replace("+00:00", " UTC")
 
 
-def compare(sample: Kept, made: Judged) -> bool:
-    """Whether a sample that was made again is the same, byte for byte."""
-    return (sample.text, sample.type, sample.ended) == (made.text, made.type, made.ended)
-
-
 @click.command("samples")
 @workspace_option
 @click.option("--run", metavar="NAME", help="Of this run alone.")
@@ -122,19 +116,19 @@ def command(
     width = columns_of_terminal()
     if again is not None:
         call, sample = find(workspace.samples, again)
-        from pipeline.again import Again  # imports torch
+        from pipeline.again import Again, is_same
 
         maker = Again(workspace, call)
         made = maker.make(sample)
-        is_same = compare(sample, made)
+        same = is_same(sample, made)
         if as_json:
-            told = {"name": again, **made.record(), "same": is_same, "differs": maker.differs}
+            told = {"name": again, **made.record(), "same": same, "differs": maker.differs}
             click.echo(json.dumps(told))
         else:
             click.echo(lay_out(made, width, name=again))
-        verdict = "the same, byte for byte" if is_same else "not the same as it was"
+        verdict = "the same, byte for byte" if same else "not the same as it was"
         click.echo(f"{again}: {verdict}{f' ({maker.differs})' if maker.differs else ''}", err=True)
-        if not is_same:
+        if not same:
             context.exit(1)
         return
     if not workspace.samples.is_dir():

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 FOLDER, FIGURES, TEXTS, PICTURE = "evaluation", "evaluation.json", "samples.jsonl", "temperature.png"
 MOST_TYPES = 5  # columns of a table; of more types, all are in the JSON
 COPIED_SHOWN = 160  # characters
-KEPT = ("index", "type", "text", "ended", "valid", "n_tokens")  # of a sample, in its file
 CAUTION = (
     "Valid alone says little: where a notation has few rules, random strings are valid too. Read it beside the rows of "
     "held-out text and of random symbols, and beside what is new, real and repeated."
@@ -155,9 +154,7 @@ def write(folder: Path, figures: Mapping[str, Any], drawn: Drawn | None) -> list
         with write_atomic(folder / TEXTS) as file:
             for name, row in drawn.rows.items():
                 for one in row:
-                    record = {"row": name, **{key: getattr(one, key) for key in KEPT}}
-                    record["problems"] = [problem._asdict() for problem in one.problems]
-                    file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+                    file.write(json.dumps({"row": name, **one.record()}, ensure_ascii=False).encode() + b"\n")
         if len(drawn.rows) > len((HELD_OUT, RANDOM)):
             written.append(folder / PICTURE)
             draw(drawn, folder / PICTURE)

@@ -42,6 +42,7 @@ class Sampling:
         min_p: Only those at least this probable, as a share of the likeliest's probability.
         max_new_tokens: After the prompt; None for what is left of the context.
         typical_p: Only those about as likely as is to be expected, that together reach this probability.
+        num_beams: Searches the likeliest samples with so many beams, and draws nothing; None draws.
         repetition_penalty: Divides positive logits of tokens that were there before, and multiplies negative ones.
 
     Source: typical_p: Meister et al. 2022; repetition_penalty: Keskar et al. 2019; both as transformers has them.
@@ -57,6 +58,7 @@ class Sampling:
     max_new_tokens: int | None = None
     typical_p: float | None = None
     repetition_penalty: float | None = None
+    num_beams: int | None = None
 
     def __post_init__(self) -> None:
         require(0 <= self.temperature < math.inf, "temperature", self.temperature, "it is 0 (greedy) or more")
@@ -68,6 +70,14 @@ class Sampling:
         require(
             penalty is None or 0 < penalty < math.inf, "repetition_penalty", penalty, "it is more than 0; 1 is none"
         )
+        beams = self.num_beams
+        require(beams is None or beams >= 2, "num_beams", beams, "it is 2 or more")
+        if beams is not None and (self.temperature, self.top_k, self.top_p, self.min_p, mass) != (0, *[None] * 4):
+            raise TrainError(
+                "beams search the likeliest samples, and the temperature and cuts are for drawing them",
+                hint="leave num_beams out, or temperature, top_k, top_p, min_p and typical_p",
+                exit_code=2,
+            )
         given = self.max_new_tokens
         require(given is None or given >= 1, "max_new_tokens", given, "it is 1 or more")
 
@@ -194,7 +204,14 @@ def generate(
                         yield done.pop(following)
                         following += 1
 
-    return samples()
+    if sampling.num_beams is None:
+        return samples()
+    from train.beams import Asked, likeliest_samples  # transformers' generation is slow to import
+
+    kinds = [types[i % len(types)] for i in range(n)] if types else draw_types(contract, range(n), seed)
+    asked = [Asked(kind, tuple(sources[i % len(sources)]) if sources else ()) for i, kind in enumerate(kinds)]
+    found = likeliest_samples(model, contract, asked, prefixes, limits, sampling, guide)
+    return (Sample([*prompt_ids, *new], ended, kinds[i], seed, i) for i, (new, ended) in enumerate(found) if i >= first)
 
 
 def require_sources(shape: Shape, sources: Sequence[Sequence[int]] | None) -> None:

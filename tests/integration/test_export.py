@@ -103,7 +103,9 @@ def test_an_export_is_whole_and_not_made_twice(workspace: Path, folder: Path) ->
     assert export(workspace, "--licence", "CC0-1.0", "--n", "2")["up_to_date"]
 
 
-def test_what_is_not_an_untouched_export_is_left_alone(workspace: Path, folder: Path, tmp_path: Path) -> None:
+def test_what_is_not_an_untouched_export_is_left_alone(
+    workspace: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(PipelineError, match="was not written by phon export"):
         export(workspace, "--out", str(tmp_path))
@@ -115,6 +117,9 @@ def test_what_is_not_an_untouched_export_is_left_alone(workspace: Path, folder: 
     (mended / "picture.png").write_bytes(b"")
     with pytest.raises(PipelineError, match=r"picture.png was put there since"):
         export(workspace, "--out", str(mended))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PipelineError, match="was not written by phon export"):
+        export(workspace, "--out", ".")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
     assert (mine / "README.md").read_text() == "my own words"
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -16,7 +17,7 @@ from pipeline import radio
 from pipeline.cli import main
 from pipeline.errors import PipelineError
 from pipeline.layout import lay_out, wrap
-from pipeline.sampler import Judged
+from pipeline.sampler import Judged, Sampler
 from pipeline.samples import command as samples_command
 from tests.models import make_tokenizer
 from tests.unit.pipeline.test_say import Beeper
@@ -140,6 +141,13 @@ def test_a_sample_that_does_not_end_is_marked_at_its_end(workspace: Path, capsys
     assert err.startswith("0 valid of 1")
 
 
+def test_beams_find_the_likeliest_samples_first(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert phon("--json", "--num-beams", "3", "--n", "2", "--type", "poems") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found[0]["text"] == "once upon a midnight dreary" != found[1]["text"]
+    assert found[0]["num_beams"] == 3 and found[0]["temperature"] == 0
+
+
 def test_an_english_prompt_is_converted_and_part_of_the_sample(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +172,8 @@ def test_a_prompt_may_end_inside_a_word(workspace: Path, capsys: pytest.CaptureF
         (["--temperature", "-1"], 2, "temperature = -1.0 means nothing", "0 (greedy) or more"),
         (["--top-k", "0"], 2, "top_k = 0 means nothing", "1 or more"),
         (["--top-p", "0"], 2, "top_p = 0.0 means nothing", "at most 1"),
+        (["--num-beams", "3", "--top-k", "4"], 2, "temperature and cuts are for drawing", "leave num_beams out"),
+        (["--num-beams", "3", "--type", "poems"], 2, "and 10 are asked for", "--num-beams 10"),
         (["--n", "0"], 2, "n = 0 means nothing", "1 or more"),
         (["--strip", "1,hot"], 2, "--strip '1,hot' is no list of temperatures", "0.3,0.7"),
         (["--strip", "1", "--temperature", "1"], 2, "--strip and --temperature are both given", "one of them"),
@@ -311,20 +321,11 @@ def samples(*arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_every_sample_can_be_made_again_from_its_record(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = (
-        "--temperature",
-        "2.5",
-        "--top-p",
-        "0.97",
-        "--seed",
-        "5",
-        "--prompt-phones",
-        "to b",
-        "--regex",
-        "[a-z ]*",
-    )
-    assert phon("--n", "5", *options) == 0
+def test_every_sample_can_be_made_again_from_its_record(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = ["--temperature", "2.5", "--top-p", "0.97", "--seed", "5", "--batch-size", "3"]
+    assert phon("--n", "5", *drawn, "--prompt-phones", "to b", "--regex", "[a-z ]*") == 0
     assert phon("--n", "2", "--json", "--max-new-tokens", "9") == 0
     shown = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()[-2:]]
     code, listed = samples("--json")
@@ -334,6 +335,15 @@ def test_every_sample_can_be_made_again_from_its_record(workspace: Path, capsys:
     for name in ("2.2", "1.5", "1.3"):
         code, told = samples("--again", name)
         assert code == 0 and f"{name}: the same, byte for byte\n" in told
+    make = Sampler.samples
+
+    def moved(self: Sampler, **options: Any) -> Any:  # as if those that are made alone came out otherwise
+        return make(self, **{**options, "seed": options["seed"] + (options["batch_size"] == 1)})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sampler, "samples", moved)
+        assert samples("--again", "1.5")[0] == 0
+        assert samples("--again", "2.1")[0] == 0
     code, told = samples("--n", "1", "--type", records[4]["type"], "--grep", records[4]["text"])
     assert code == 0 and "1.3" in told and "top p 0.97, prompt to b, regex [a-z ]*" in told
 

@@ -235,7 +235,7 @@ def test_the_api_is_as_it_describes_itself_whatever_is_sent(text: Place) -> None
         def answered(case: Any) -> None:
             if isinstance(case.body, dict):
                 case.body.update(max_new_tokens=3, n=1)
-            case.call_and_validate(excluded_checks=[accepted])
+            case.call_and_validate(excluded_checks=[accepted], timeout=60)
 
         answered()
     assert seen == {"/api/model", "/api/samples", "/api/samples/stream", "/api/say"}

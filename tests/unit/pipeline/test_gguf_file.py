@@ -77,10 +77,10 @@ def made(folder: Path, tokenizer: Path, kind: str = "gpt2", **settings: Any) -> 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
 def test_a_file_says_all_that_llama_cpp_asks_for(phones: Path, tmp_path: Path, kind: str) -> None:
     folder, path = made(tmp_path / "model", phones, kind), tmp_path / "model.gguf"
-    write_gguf(folder, path, "mit")
+    write_gguf(folder, path, "sea", "mit")
     reader = gguf.GGUFReader(path)
     said = {name: reader.get_field(name).contents() for name in reader.fields if not name.startswith("GGUF.")}
-    assert said["general.architecture"] == kind
+    assert [said[f"general.{key}"] for key in ("architecture", "name", "license")] == [kind, "sea", "mit"]
     sizes = [said[f"{kind}.{name}"] for name in ("context_length", "block_count", "embedding_length")]
     assert sizes == [16, 2, 16]
     assert (said["tokenizer.ggml.bos_token_id"], said["tokenizer.ggml.eos_token_id"]) == (0, 1)

@@ -61,6 +61,15 @@ def test_every_sample_of_an_untrained_model_is_valid_at_any_temperature(notation
             assert sample.ended and notation.problems(text(sample)) == [], text(sample)
 
 
+def test_beams_are_valid_too_and_end_in_time() -> None:
+    notation = Arpabet()
+    sampling = Sampling(0.0, max_new_tokens=9, num_beams=4)
+    made = generate(random_model(SHAPE), CONTRACT, n=4, sampling=sampling, guide=Guide(grammar(notation), vocabulary()))
+    texts = [text(sample) for sample in made if sample.ended]
+    assert len({*texts}) == 4
+    assert [notation.problems(one) for one in texts] == [[]] * 4
+
+
 def test_where_all_is_allowed_the_samples_are_those_without() -> None:
     free = sampled(None, n=12, limit=60)
     held = sampled(Guide(EVERYTHING, vocabulary()), n=12, limit=60)

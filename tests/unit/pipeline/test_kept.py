@@ -19,7 +19,8 @@ from train.workspace import Workspace
 
 FACTS = Facts(
     made="2026-11-22T08:00:00+00:00", run="small", checkpoint=None, folder="runs/small/model", model="ab", n=2, seed=3,
-    type=None, prompt="", valid=None, constraints=Constraints(syllables=(5, 7)).asked(), versions={}, device="cpu",
+    batch_size=8, type=None, prompt="", valid=None, constraints=Constraints(syllables=(5, 7)).asked(), versions={},
+    device="cpu",
 )  # fmt: skip
 
 ALL = Wanted()
