@@ -7,8 +7,9 @@ just room for the one that was found, a token may come if an ending as short is 
 import heapq
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -120,20 +121,27 @@ class Parsed:
                 self._keep_room(logits[row], sample, left)
 
     def follow(self, states: Any, chosen: Tensor) -> Any:
-        """The numbers of the samples, to which these tokens were added."""
+        """The numbers of the samples, to which these tokens were added; beams go on from one sample in several ways."""
         numbers = states.tolist()
-        for at, (number, token) in enumerate(zip(numbers, chosen.tolist(), strict=True)):
+        ways = Counter(numbers)
+        after = []
+        for number, token in zip(numbers, chosen.tolist(), strict=True):
             sample = self._samples.get(number)
             if sample is None or token == self._vocabulary.eos or self._is_last:
-                self._samples.pop(number, None)
-                numbers[at] = ENDED
+                after.append(ENDED)
                 continue
+            if ways[number] > 1:
+                sample = replace(sample, matcher=sample.matcher.deep_copy())
             sample.matcher.consume_token(token)
             if self._beside:
                 sample.state = self._beside.after(sample.state, token)
             sample.unseen -= 1
             sample.ending = sample.ending[1:] if sample.ending and sample.ending[0] == token else None
-        return np.array(numbers)
+            after.append(next(self._numbers))
+            self._samples[after[-1]] = sample
+        for number in ways:
+            self._samples.pop(number, None)
+        return np.array(after)
 
     def _allowed(self, matcher: Any, state: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(V,) the tokens that may come."""
