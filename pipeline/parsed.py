@@ -7,8 +7,9 @@ just room for the one that was found, a token may come if an ending as short is 
 import heapq
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -92,18 +93,19 @@ class Parsed:
         self.least = 1 + len(self._root.ending or ())
         self._rise = max(RISE, self.least)
 
-    def begin(self, n: int, device: torch.device) -> Tensor:
-        """(n,) the numbers of samples that have their prompt."""
+    def begin(self, n: int, device: torch.device) -> Any:
+        """The numbers of `n` samples that have their prompt."""
         numbers = list(itertools.islice(self._numbers, n))
         for number in numbers:
             root = self._root
             self._samples[number] = Written(root.matcher.deep_copy(), root.state, root.ending)
         if self._beside:
             self._beside.begin(n, device)
-        return torch.tensor(numbers, device=device)
+        return np.array(numbers)
 
-    def mask(self, logits: Tensor, states: Tensor, left: int) -> None:
-        """Take from `logits` (B, V or more) the tokens that may not come, with `left` tokens after this one."""
+    def mask(self, logits: Tensor, states: Any, left: int) -> None:
+        """Take from `logits` (B, V or more) all that may not come, with `left` tokens after this one."""
+        logits[:, self._vocabulary.size :] = -torch.inf
         logits = logits[:, : self._vocabulary.size]
         self._is_last = not left
         rows = [self._samples.get(number) for number in states.tolist()]
@@ -118,21 +120,28 @@ class Parsed:
             if sample and self._is_near_the_end(sample, left):
                 self._keep_room(logits[row], sample, left)
 
-    def follow(self, states: Tensor, chosen: Tensor) -> Tensor:
-        """(B,) the numbers of the samples, to which these tokens were added."""
+    def follow(self, states: Any, chosen: Tensor) -> Any:
+        """The numbers of the samples, to which these tokens were added; beams go on from one sample in several ways."""
         numbers = states.tolist()
-        for at, (number, token) in enumerate(zip(numbers, chosen.tolist(), strict=True)):
+        ways = Counter(numbers)
+        after = []
+        for number, token in zip(numbers, chosen.tolist(), strict=True):
             sample = self._samples.get(number)
             if sample is None or token == self._vocabulary.eos or self._is_last:
-                self._samples.pop(number, None)
-                numbers[at] = ENDED
+                after.append(ENDED)
                 continue
+            if ways[number] > 1:
+                sample = replace(sample, matcher=sample.matcher.deep_copy())
             sample.matcher.consume_token(token)
             if self._beside:
                 sample.state = self._beside.after(sample.state, token)
             sample.unseen -= 1
             sample.ending = sample.ending[1:] if sample.ending and sample.ending[0] == token else None
-        return torch.tensor(numbers, device=states.device)
+            after.append(next(self._numbers))
+            self._samples[after[-1]] = sample
+        for number in ways:
+            self._samples.pop(number, None)
+        return np.array(after)
 
     def _allowed(self, matcher: Any, state: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(V,) the tokens that may come."""

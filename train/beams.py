@@ -94,7 +94,8 @@ class Held(LogitsProcessor):  # type: ignore[misc]
         self._never = sorted(contract.special_ids() - {contract.eos})
         self._vocab_size = contract.vocab_size
         self._start, self._limit, self._guide = start, limit, guide
-        self._states: dict[tuple[int, ...], Tensor] = {}  # of each beam that was held last
+        self._states: Any = None  # of the beams that were held last
+        self._line: dict[tuple[int, ...], int] = {}  # where that of each is
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """The scores (B, V) after `input_ids` (B, T), without what may not come."""
@@ -104,12 +105,12 @@ class Held(LogitsProcessor):  # type: ignore[misc]
         if self._guide:
             beams = [tuple(ids) for ids in input_ids[:, self._start :].tolist()]
             if beams[0]:
-                before = torch.stack([self._states[beam[:-1]] for beam in beams])
-                states = self._guide.follow(before, input_ids[:, -1])
+                before = self._states[[self._line[beam[:-1]] for beam in beams]]
+                self._states = self._guide.follow(before, input_ids[:, -1])
             else:
-                states = self._guide.begin(len(beams), scores.device)
-            self._guide.mask(scores, states, self._limit - len(beams[0]) - 1)
-            self._states = dict(zip(beams, states, strict=True))
+                self._states = self._guide.begin(len(beams), scores.device)
+            self._guide.mask(scores, self._states, self._limit - len(beams[0]) - 1)
+            self._line = {beam: line for line, beam in enumerate(beams)}
         return scores
 
 

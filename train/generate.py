@@ -107,22 +107,24 @@ class Sample:
 class Guide(Protocol):
     """What keeps samples to a grammar, and able to end within the tokens that are left.
 
+    The states of a batch are its own affair: an array or a tensor with one for each line.
+
     Attributes:
         least: Tokens after the prompt that the shortest takes, with its end.
     """
 
     least: int
 
-    def begin(self, n: int, device: torch.device) -> Tensor:
-        """(n,) the states of samples that have their prompt."""
+    def begin(self, n: int, device: torch.device) -> Any:
+        """The states of `n` samples that have their prompt."""
         ...
 
-    def mask(self, logits: Tensor, states: Tensor, left: int) -> None:
-        """Take from `logits` (B, V) what may not come, with `left` tokens after it."""
+    def mask(self, logits: Tensor, states: Any, left: int) -> None:
+        """Take from `logits` (B, V or more) all that may not come, with `left` tokens after it."""
         ...
 
-    def follow(self, states: Tensor, chosen: Tensor) -> Tensor:
-        """(B,) the states after these tokens, which came."""
+    def follow(self, states: Any, chosen: Tensor) -> Any:
+        """The states after these tokens, which came."""
         ...
 
 
@@ -312,7 +314,7 @@ def read_batch(
         given = torch.from_numpy(arrays).to(device)
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     written = tokens.new_empty(len(prefixes), limit)
-    states = guide.begin(len(prefixes), device) if guide else None
+    states: Any = guide.begin(len(prefixes), device) if guide else None
     penalise = repetition(sampling.repetition_penalty)
     read = tokens  # what was there before, for each line
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
@@ -322,12 +324,13 @@ def read_batch(
         logits = model.read(tokens, cache).float()
         if penalise:
             logits = penalise(torch.cat([read, written[:, :step]], 1), logits)
-        logits[:, contract.vocab_size :] = -torch.inf
-        logits.index_fill_(1, never, -torch.inf)
-        if guide and states is not None:
+        if guide:
             guide.mask(logits, states, limit - step - 1)
+        else:
+            logits[:, contract.vocab_size :] = -torch.inf
+            logits.index_fill_(1, never, -torch.inf)
         chosen = choose(logits, sampling, numbers[:, step])
-        if guide and states is not None:
+        if guide:
             states = guide.follow(states, chosen)
         written[:, step] = chosen
         tokens = chosen[:, None]
@@ -352,7 +355,7 @@ def read_batch(
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
             tokens, read, written, numbers = tokens[kept], read[kept], written[kept], numbers[kept]
-            states = states[kept] if states is not None else None
+            states = states[lines] if guide else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
         if row >= 0:

@@ -64,6 +64,14 @@ def test_a_sample_is_the_same_whatever_its_batch() -> None:
     assert sampled(guide, 30, batch_size=1) == sampled(guide, 30, batch_size=5)
 
 
+def test_beams_are_of_the_grammar_too() -> None:
+    guide = Parsed(lark_grammar(NESTED, ""), vocabulary())
+    sampling = Sampling(0.0, max_new_tokens=9, num_beams=4)
+    made = list(generate(random_model(SHAPE), CONTRACT, n=4, types=[""], sampling=sampling, guide=guide))
+    assert len({text(sample) for sample in made}) == 4
+    assert all(sample.ended and is_nested(text(sample)) for sample in made)
+
+
 def test_a_prompt_is_gone_on_from() -> None:
     guide = Parsed(lark_grammar(NESTED, ""), vocabulary(), "[(")
     prompt = [IDS_OF[b"["], IDS_OF[b"("]]
