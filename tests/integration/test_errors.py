@@ -336,7 +336,7 @@ def test_a_tokenizer_on_a_full_disk_stops_and_goes_on(workspace: Path, chain: Pa
     assert tree(saved / "data") == tree(chain / "data")
 
 
-@pytest.mark.parametrize("file", ["", "model.safetensors", "optim.safetensors"])
+@pytest.mark.parametrize("file", ["", pytest.param("model.safetensors", marks=pytest.mark.long), "optim.safetensors"])
 def test_a_training_on_a_full_disk_stops_and_goes_on(workspace: Path, chain: Path, file: str) -> None:
     shutil.rmtree(workspace / "runs")
     checkpoint = next((chain / "runs" / "tiny" / "checkpoints").glob("step-*"))

@@ -171,7 +171,7 @@ def test_one_rank_that_is_never_finite_ends_the_job_by_name(workspace: Path) -> 
     ("kind", "sign"),
     [
         ("kill", "Signal 9 (SIGKILL)"),
-        ("leave", "error: another process of this job is gone"),
+        pytest.param("leave", "error: another process of this job is gone", marks=pytest.mark.long),
         ("raise", "error on rank 1: shard-of-this-rank: Input/output error"),
         ("stop", "error: rank 1 (pid "),
     ],
@@ -187,7 +187,9 @@ def test_one_rank_that_dies_ends_the_job_within_a_minute_by_name(workspace: Path
     assert weights(workspace) == weights(alone)
 
 
-@pytest.mark.parametrize("moment", ["before the first step", "while training", "at the end"])
+@pytest.mark.parametrize(
+    "moment", ["before the first step", "while training", pytest.param("at the end", marks=pytest.mark.long)]
+)
 def test_a_job_asked_to_stop_can_go_on(workspace: Path, moment: str) -> None:
     settings = [*EXACT, "train.micro_batch=4"]
     process = launch(*command(workspace, *settings)[1:])

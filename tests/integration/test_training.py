@@ -86,7 +86,9 @@ def test_a_run_killed_three_times_ends_in_the_same_bytes(workspace: Path, left_a
     assert validations(workspace) == validations(left_alone), moments
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGUSR1, marks=pytest.mark.long)]
+)
 def test_a_run_asked_to_stop_saves_says_so_and_goes_on(workspace: Path, left_alone: Path, number: int) -> None:
     process = start(workspace, *TOY)
     wait_for(lambda: steps_logged(workspace) >= 3, process)
