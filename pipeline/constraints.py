@@ -73,7 +73,6 @@ class Constrained:
                 )
             parts = self._of_sounds(Writing(find()), parts, parts[0] if given else None)
         self.is_free = not (parts or self._parsed)
-        self.is_parsed = bool(self._parsed)
         self._is_finite = bool(parts)
         self.automaton = all_of(parts) if parts else EVERYTHING
         if not self.automaton.ends.any():

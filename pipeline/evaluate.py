@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.likeness import compare
 from pipeline.options import json_option, workspace_option
 from pipeline.sampled import Drawing
+from pipeline.sampler import Sampler
 from pipeline.trained import Source, find_model
 from train.errors import TrainError
 from train.notation import load_notation
@@ -59,7 +60,7 @@ def evaluate(
     if contract.pairs is None:
         if files:
             raise PipelineError("--pairs is for models of pairs, and this is none", hint="leave it out", exit_code=2)
-        return documents(model, contract, source, workspace, drawing, out, seed, report, started)
+        return documents(model, contract, tokenizer, source, workspace, drawing, out, seed, report, started)
     if drawing.n:
         raise PipelineError(
             "--samples is for models of documents, and this one answers sources", hint="pass --n", exit_code=2
@@ -78,6 +79,7 @@ def evaluate(
 def documents(
     model: Any,
     contract: Any,
+    tokenizer: Any,
     source: Source,
     workspace: Workspace,
     drawing: Drawing,
@@ -120,7 +122,8 @@ def documents(
     drawn = None
     if drawing.n:
         rows = sampled.Rows(contract, notation, spelling, model.shape.seq_len)
-        drawn = sampled.draw(rows, source, training, held, learnt.model, drawing, seed, report)
+        sampler = Sampler.of(source.folder, model, contract, tokenizer)
+        drawn = sampled.draw(rows, sampler, training, held, learnt.model, drawing, seed, report)
         figures["samples"] = {
             "n": drawing.n,
             "seed": seed,

@@ -10,7 +10,6 @@ from pipeline.copied import longest_spans
 from pipeline.ngrams import KneserNey
 from pipeline.sampler import Judged, Sampler
 from pipeline.symbols import END, Spelling
-from pipeline.trained import Source
 from pipeline.traits import real_words, traits
 from train.contract import Contract
 from train.notation import Notation
@@ -90,7 +89,7 @@ class Rows:
 
 def draw(
     rows: Rows,
-    source: Source,
+    sampler: Sampler,
     training: Shards,
     shards: Shards,
     learnt: KneserNey,
@@ -106,7 +105,6 @@ def draw(
 
     drawn: dict[str, list[Judged]] = {}
     n, is_whole = drawing.n, True
-    sampler = Sampler.open(source.folder)
     try:
         for temperature in drawing.temperatures:
             _, made = sampler.samples(n=n, sampling=Sampling(temperature), seed=seed, valid=drawing.valid)

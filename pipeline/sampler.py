@@ -1,5 +1,6 @@
 """What writes samples: a model with its tokenizer and notation, read once, and each sample judged by its rules."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.constraints import Constrained
     from pipeline.surprisal import Surprisal
+    from pipeline.vocabulary import Vocabulary
     from train.generate import News, Sampling
     from train.model import Model, Reading
 
@@ -103,17 +105,28 @@ class Sampler:
         Raises:
             TrainError: what `check_model` and `read_model` refuse.
         """
-        import torch  # takes seconds, as do those below
-
-        from train.export import read_model
+        from train.export import read_model  # takes seconds
         from train.folder import check_model
 
         check_model(folder)
-        model, contract, tokenizer = read_model(folder)
+        return cls.of(folder, *read_model(folder))
+
+    @classmethod
+    def of(cls, folder: Path, model: "Model", contract: Contract, tokenizer: "Tokenizer") -> Self:
+        """That of a model which was read already, moved onto a GPU where there is one."""
+        import torch  # takes seconds
+
         notation = load_notation(contract.notation)
         if torch.cuda.is_available():
             model.to("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32)
         return cls(folder, model, model.reader(), contract, tokenizer, notation)
+
+    @functools.cached_property
+    def vocabulary(self) -> "Vocabulary":
+        """What its tokens stand for."""
+        from pipeline.vocabulary import Vocabulary
+
+        return Vocabulary.of(self.tokenizer, self.contract)
 
     def samples(
         self,
@@ -151,7 +164,6 @@ class Sampler:
         from pipeline.answers import encode_sources, read_sources
         from pipeline.constraints import Constrained
         from pipeline.surprisal import Meter
-        from pipeline.vocabulary import Vocabulary, token_bytes
         from train.generate import generate
         from train.score import judge
 
@@ -164,9 +176,9 @@ class Sampler:
             held = Constrained(notation, constraints, grammar=valid is not False, cache=self.folder / GRAMMARS)
         if valid and held and held.is_free:
             raise PipelineError(f"{notation.name} has no grammar", hint="leave --valid out", exit_code=2)
-        guide = held.guide(Vocabulary.of(tokenizer, contract), text) if held else None
+        guide = held.guide(self.vocabulary, text) if held else None
         encoded = encode_sources(self.folder, asked, contract) if asked else None
-        meter = Meter(self.model, contract, token_bytes(tokenizer, contract), notation.symbols) if explain else None
+        meter = Meter(self.model, contract, self.vocabulary.tokens, notation.symbols) if explain else None
         made = generate(
             self.reader,
             contract,

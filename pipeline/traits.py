@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import NormalDist, median
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ from pipeline.copied import Span
 from pipeline.sampler import Judged
 from pipeline.symbols import Spelling
 from train.notation import Notation
+from train.significance import wilson
 
 GRAMS = (1, 2, 3)  # symbols of the n-grams whose frequencies are compared
 LOOP = 12  # symbols of an n-gram that should not come twice in a text: two or three words
-LEVEL = 0.95
 
 Keys = NDArray[np.uint64]
 
@@ -78,18 +78,6 @@ def traits(
 def holds_so_far(one: Judged) -> bool:
     """Whether a text breaks no rule before the place where it was cut, if it was."""
     return all(not one.ended and problem.end >= len(one.text) for problem in one.problems)
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share that was found `hits` times in `n`.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    z2 = NormalDist().inv_cdf((1 + LEVEL) / 2) ** 2
-    p = hits / n
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def divergence(one: Mapping[Any, int], other: Mapping[Any, int]) -> float | None:

@@ -13,17 +13,6 @@ from pipeline.dictionary import tree
 from train.contract import Contract
 
 
-def token_bytes(tokenizer: Tokenizer, contract: Contract) -> dict[int, bytes]:
-    """What each token stands for, without special ones; of a tokenizer whose tokens are bytes of text, as ours are."""
-    byte_of = {character: byte for byte, character in enumerate(byte_characters())}
-    special = contract.special_ids()
-    return {
-        number: bytes(byte_of[character] for character in text)
-        for text, number in tokenizer.get_vocab(with_added_tokens=True).items()
-        if number not in special and number < contract.vocab_size and all(one in byte_of for one in text)
-    }
-
-
 class Vocabulary:
     """The tokens of a model as bytes; those with a common beginning are walked together.
 
@@ -50,8 +39,15 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, contract: Contract) -> Self:
-        """That of a tokenizer."""
-        return cls(token_bytes(tokenizer, contract), contract.vocab_size, contract.eos)
+        """That of a tokenizer whose tokens are bytes of text, as ours are."""
+        byte_of = {character: byte for byte, character in enumerate(byte_characters())}
+        special = contract.special_ids()
+        tokens = {
+            number: bytes(byte_of[character] for character in text)
+            for text, number in tokenizer.get_vocab(with_added_tokens=True).items()
+            if number not in special and number < contract.vocab_size and all(one in byte_of for one in text)
+        }
+        return cls(tokens, contract.vocab_size, contract.eos)
 
     def walk(self, automaton: Automaton, states: States) -> States:
         """(len(states), V) the state after each token from each state; DEAD where it may not come.

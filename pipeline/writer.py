@@ -43,8 +43,6 @@ class Writer:
     """
 
     def __init__(self, sampler: Sampler, run: str, workspace: Workspace) -> None:
-        from pipeline.vocabulary import token_bytes
-
         self.sampler = sampler
         self._run = run
         self._spell: Spell | None = None
@@ -52,7 +50,7 @@ class Writer:
         with contextlib.suppress(PipelineError):  # a notation that is no way of writing English
             self._spell, self._phones = spelling(sampler.notation, workspace), saying(sampler.notation)
         self._compiler = Compiler(sampler.notation, sampler.folder / GRAMMARS)
-        self._bytes = token_bytes(sampler.tokenizer, sampler.contract)
+        self._bytes = sampler.vocabulary.tokens
 
     def close(self) -> None:
         """End what was started."""

@@ -125,7 +125,8 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     z = 1.959963984540054
     share, room = successes / n, z * z / n
     middle, half = share + room / 2, z * math.sqrt(share * (1 - share) / n + room / n / 4)
-    return max(0.0, (middle - half) / (1 + room)), min(1.0, (middle + half) / (1 + room))
+    # At 0 and 1 rounding might leave the share itself just outside.
+    return max(0.0, min(share, (middle - half) / (1 + room))), min(1.0, max(share, (middle + half) / (1 + room)))
 
 
 def normal_cdf(x: float) -> float:

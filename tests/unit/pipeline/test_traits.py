@@ -5,10 +5,11 @@ import pytest
 from pipeline.copied import Span
 from pipeline.sampler import Judged
 from pipeline.symbols import Spelling
-from pipeline.traits import divergence, grams, holds_so_far, real_words, repetition, traits, wilson
+from pipeline.traits import divergence, grams, holds_so_far, real_words, repetition, traits
 from tests.models import make_tokenizer
 from train.notation import load_notation
 from train.score import judge
+from train.significance import wilson
 
 COMPACT = load_notation({"name": "arpabet"})
 
