@@ -1,6 +1,6 @@
-"""Attention on a CPU in bf16: written out against SDPA, forward and backward, by length: where the choice turns.
+"""Attention on a CPU in bf16: written out, SDPA, and SDPA in float32, forward and backward: where the choice turns.
 
-Example: python benchmarks/attention.py --threads 1
+Example: python -m benchmarks.attention --width 16
 """
 
 import argparse
@@ -13,11 +13,13 @@ import torch
 from benchmarks.machine import describe
 from train import attention
 
-TOKENS, HEADS, WIDTH = 2048, 4, 64
+TOKENS, HEADS = 2048, 4
 LENGTHS = (64, 128, 256, 384, 512, 896)
+ALL = 10**6
+WAYS = {"written out": (ALL, 0), "SDPA": (0, 0), "SDPA in float32": (0, ALL)}  # up to which length, up to which width
 
 
-def step(explicit: bool) -> Callable[[torch.Tensor, bool], None]:
+def step(way: str) -> Callable[[torch.Tensor, bool], None]:
     """Forward and backward, compiled, as in a training step."""
 
     def attend(x: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
@@ -28,7 +30,8 @@ def step(explicit: bool) -> Callable[[torch.Tensor, bool], None]:
     compiled = torch.compile(attend, dynamic=False)
 
     def run(x: torch.Tensor, is_shared: bool) -> None:
-        attention.EXPLICIT_UP_TO = 10**6 if explicit else 0
+        attention.EXPLICIT_UP_TO, attention.NARROW = WAYS[way]
+        attention.SMALL = ALL
         rows, length = x.shape[1], x.shape[3]
         positions = torch.cat([torch.arange(length // 2), torch.arange(length - length // 2)]).expand(rows, length)
         mixed = compiled(x, positions if is_shared else None)
@@ -43,24 +46,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--width", type=int, default=64, help="of a head")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(f"{describe()}\n\n{TOKENS:,} tokens, {HEADS} heads of {WIDTH}, {options.threads} thread(s)")
-    print(f"phon writes it out up to {attention.EXPLICIT_UP_TO} tokens a row\n")
-    print("| tokens a row | written out, ms | SDPA, ms | rows shared: written out, ms | rows shared: SDPA, ms |")
-    print("|---|---|---|---|---|")
+    limits = f"up to {attention.EXPLICIT_UP_TO} tokens a row; heads up to {attention.NARROW} wide go by SDPA in float32"
+    print(f"{describe()}\n\n{TOKENS:,} tokens, {HEADS} heads of {options.width}, {options.threads} thread(s)")
+    print(f"phon writes it out {limits}\n")
+    print("| tokens a row | " + " | ".join(f"{kind}{way}, ms" for kind in ("", "rows shared: ") for way in WAYS) + " |")
+    print("|---" * (1 + 2 * len(WAYS)) + "|")
     for length in LENGTHS:
-        x = torch.randn(3, TOKENS // length, HEADS, length, WIDTH, dtype=torch.bfloat16, requires_grad=True)
+        size = (3, TOKENS // length, HEADS, length, options.width)
+        x = torch.randn(size, dtype=torch.bfloat16, requires_grad=True)
         cells: list[float] = [length]
         for is_shared in (False, True):
-            seen: dict[bool, list[float]] = {True: [], False: []}
-            steps = {explicit: step(explicit) for explicit in seen}
+            torch.compiler.reset()
+            seen: dict[str, list[float]] = {way: [] for way in WAYS}
+            steps = {way: step(way) for way in WAYS}
             for _ in range(options.rounds + 3):
-                for explicit, run in steps.items():
+                for way, run in steps.items():
                     start = time.process_time()
                     run(x, is_shared)
-                    seen[explicit].append(time.process_time() - start)
-            cells += [round(1e3 * median(seen[explicit][3:]), 1) for explicit in (True, False)]
+                    seen[way].append(time.process_time() - start)
+            cells += [round(1e3 * median(times[3:]), 1) for times in seen.values()]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 

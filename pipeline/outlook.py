@@ -119,7 +119,7 @@ def report(options: Sequence["Option"], corpus: "Corpus", place: "Place", notes:
     rows = {
         "memory": f"{size(first.memory.peak)} at {first.memory.binds}: {parts}",
         "step": f"{first.batch:,} tokens: micro-steps {first.how.micro_steps}, rows of each {first.how.rows}; "
-        + ("SDPA" if first.how.attention == "sdpa" else "attention written out")
+        + first.how.attention.replace("sdpa", "SDPA").replace("written out", "attention written out")
         + f", {first.how.optimizer}"
         + (", activations computed twice" if first.how.checkpointing else ""),
     }

@@ -11,6 +11,8 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 from torch.utils.checkpoint import checkpoint
 
 EXPLICIT_UP_TO = 256  # on CPU in bf16, attention written out beats SDPA's backward up to this length
+NARROW = 32  # and for heads up to this width SDPA in float32 beats both, while a head's keys have up to
+SMALL = 2**14  # so many entries
 WHOLE = 2**26  # entries of a mask that is made at once; a larger one is made, used and forgotten some rows at a time
 
 
@@ -123,6 +125,9 @@ def attend(
     B, H, T, D = q.shape
     groups, S = H // k.shape[1], k.shape[2]
     mixed: Tensor
+    if _is_widened(q, S) and look.softcap is None and not dropout:
+        with torch.autocast("cpu", enabled=False):  # which would have SDPA in bf16
+            return attend(q.float(), k.float(), v.float(), look, start=start, origin=origin).to(q.dtype)
     if look.blocks is not None:
         bend = look.bend if look.softcap is not None or look.slopes is not None else None
         mixed = flex_attention(q, k, v, bend, look.blocks, look.scale, enable_gqa=groups > 1)
@@ -176,6 +181,15 @@ def _full(q: Tensor, k: Tensor, v: Tensor, look: Look, dropout: float) -> Tensor
     if look.causal and _is_written_out(q, T):
         return _mix(q, k, v, torch.ones(T, T, dtype=torch.bool, device=q.device).tril(), look, dropout)
     return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=look.causal, scale=look.scale)
+
+
+def is_small(S: int, D: int) -> bool:
+    """Whether heads are so narrow, and see so few slots, that SDPA in float32 is quickest on a CPU in bf16."""
+    return D <= NARROW and S * D <= SMALL
+
+
+def _is_widened(q: Tensor, S: int) -> bool:
+    return q.device.type == "cpu" and q.dtype is torch.bfloat16 and q.shape[2] > 1 and is_small(S, q.shape[3])
 
 
 def _is_written_out(q: Tensor, S: int) -> bool:

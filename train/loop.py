@@ -155,6 +155,7 @@ def predicted_memory(t: Training) -> int | None:
         return None
     how = step_of(
         t.work.config,
+        t.model.shape,
         rows=t.state.micro_batch,
         micro_steps=t.work.rows_per_step // (t.world * t.state.micro_batch),
         low=4 if t.accelerator.mixed_precision == "no" else 2,

@@ -155,7 +155,7 @@ def memory(config: Config, shape: Shape, micro_batch: int, rows_per_step: int) -
     """Bytes of a step in bf16 on one GPU, an estimate; without a closed form, those of weights and optimizer."""
     if not knows(shape):
         return states(shape, config.optim)
-    return step_memory(shape, how(config, micro_batch, rows_per_step // micro_batch)).peak
+    return step_memory(shape, how(config, shape, micro_batch, rows_per_step // micro_batch)).peak
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from train import decoder, gpt2
-from train.attention import EXPLICIT_UP_TO
-from train.config import Config, OptimConfig, known
+from train.attention import EXPLICIT_UP_TO, is_small
+from train.config import Config, OptimConfig
 from train.head import CPU_ROWS, GPU_LOGITS
 from train.model import Shape
 from train.options import Options
 
 Optimizer = Literal["adamw", "muon", "foreach"]
+Attention = Literal["sdpa", "sdpa in float32", "written out"]
 Moment = Literal["the head", "the backward pass's start", "the backward pass's end", "the optimizer"]
 USABLE = 0.92  # of a GPU: the rest is CUDA's context and what the allocator cannot fill
 
@@ -28,7 +29,7 @@ class Step:
         low: Bytes of a number in matrix products: 2 in bf16 over fp32 weights, 4 in fp32.
         optimizer: Muon keeps one average of a matrix; foreach makes a copy of all averages as it works.
         has_average: A moving average of the weights is kept.
-        attention: By SDPA no scores are kept; written out they are.
+        attention: By SDPA no scores are kept; in float32 what goes in and comes out is larger; written out they are.
         masks: A mask for every row, since rows hold several documents.
         head: Logits some rows at a time (`train.head`), or all at once and kept.
         gelu: In one operation, or in seven that each keep what they made, as transformers has it.
@@ -42,7 +43,7 @@ class Step:
     optimizer: Optimizer = "adamw"
     has_average: bool = False
     checkpointing: bool = False
-    attention: Literal["sdpa", "written out"] = "sdpa"
+    attention: Attention = "sdpa"
     masks: bool = False
     head: Literal["in parts", "whole"] = "in parts"
     gelu: Literal["one", "seven"] = "one"
@@ -116,12 +117,21 @@ def states(shape: Shape, optim: OptimConfig) -> int:
 
 
 def step_of(
-    config: Config, rows: int, micro_steps: int, *, low: int = 2, on_cpu: bool = False, masks: bool = False,
-    checkpointing: bool = False,
+    config: Config, shape: Shape, rows: int, micro_steps: int, *, low: int = 2, on_cpu: bool = False,
+    masks: bool = False, checkpointing: bool = False,
 ) -> Step:  # fmt: skip
-    """How a run of this config, resolved, does its steps where they are not compiled; the rest is as in `Step`."""
-    is_short = low == 2 and known(config.data.seq_len) <= EXPLICIT_UP_TO
-    is_written_out = on_cpu and (is_short or getattr(config.model, "attn_dropout", 0) > 0)
+    """How a run of this config, resolved, with a model of this shape does its steps where they are not compiled.
+
+    The rest is as in `Step`.
+    """
+    attention: Attention = "sdpa"
+    if on_cpu and getattr(config.model, "attn_dropout", 0) > 0:
+        attention = "written out"
+    elif on_cpu and low == 2:
+        if is_small(shape.seq_len, head_width(shape)) and not getattr(made_of(shape), "attn_softcap", None):
+            attention = "sdpa in float32"
+        elif shape.seq_len <= EXPLICIT_UP_TO:
+            attention = "written out"
     return Step(
         rows=rows,
         micro_steps=micro_steps,
@@ -129,7 +139,7 @@ def step_of(
         optimizer=config.optim.name,
         has_average=config.optim.ema > 0,
         checkpointing=checkpointing,
-        attention="written out" if is_written_out else "sdpa",
+        attention=attention,
         masks=masks,
         dropout=low if on_cpu else 1,
         on_cpu=on_cpu,
@@ -158,8 +168,9 @@ def step_memory(shape: Shape, how: Step) -> Memory:
     # Kept from the forward pass. Checkpointed, a block keeps what comes in, and computes the rest again.
     kept = tokens * (L * (4 * d if how.checkpointing else block.kept) + 4 * d + 16 + drops)
     kept += 0 if how.checkpointing else L * block.shared
-    kept += masks * (1 if how.checkpointing else 1 + L * low)
-    again = tokens * block.kept + block.shared + low * masks if how.checkpointing else 0
+    of_mask = 4 if how.attention == "sdpa in float32" else low
+    kept += masks * (1 if how.checkpointing else 1 + L * of_mask)
+    again = tokens * block.kept + block.shared + of_mask * masks if how.checkpointing else 0
     copies = 2 * (L * block.weights + (table if how.head == "whole" else 0)) if is_low else 0
 
     if how.head == "whole":  # bf16 logits, their log-probabilities, and two gradients of these in fp32
@@ -225,11 +236,18 @@ def block_of(shape: Shape, how: Step) -> Block:
     more = 0
     if how.attention == "written out":
         more += shape.n_head * (shape.seq_len * (4 + how.low + (how.dropout if made.attn_dropout else 0)) - 4)
+    if how.attention == "sdpa in float32":  # queries, keys, values and what they mix; the last is kept in bf16 too
+        more += (16 - 3 * how.low) * shape.n_head * head_width(shape)
     if how.gelu == "seven":
         more += 3 * how.low * shape.sizes[-1]
     if made.dropout:
         more += 2 * (how.dropout - 1) * shape.n_embd
     return replace(block, kept=block.kept + more)
+
+
+def head_width(shape: Shape) -> int:
+    """Of queries and keys."""
+    return shape.options.width if isinstance(shape, decoder.Shape) else shape.n_embd // shape.n_head
 
 
 def made_of(shape: Shape) -> gpt2.Shape | Options:

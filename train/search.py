@@ -153,7 +153,7 @@ def consider(shape: Shape, config: Config, corpus: Corpus, place: Place, budget_
         for limit in halved(rows):
             micro, per_step = share_out(float(batch), corpus.seq_len, limit, 1)
             how = step_of(
-                kind, micro, per_step // micro, low=place.low, on_cpu=not place.on_gpu, masks=corpus.shared,
+                kind, shape, micro, per_step // micro, low=place.low, on_cpu=not place.on_gpu, masks=corpus.shared,
                 checkpointing=checkpointing,
             )  # fmt: skip
             memory = step_memory(shape, how)

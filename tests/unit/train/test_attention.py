@@ -87,3 +87,12 @@ def test_queries_that_come_later_see_what_they_would_have_seen(name: str, kv_hea
     if look.window:  # keys that no query sees any more may be gone
         mixed = attend(q[:, :, 100:], k[:, :, 60:], v[:, :, 60:], look, start=100, origin=60)
         torch.testing.assert_close(mixed, expected[:, :, 100:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, look in LOOKS.items() if look.softcap is None])
+def test_narrow_heads_are_computed_in_float32_on_a_cpu(name: str) -> None:
+    q, k, v = (x.bfloat16() for x in drawn(2))
+    look = LOOKS[name].prepared(PLACES, in_blocks=False)
+    expected = attend(q.float(), k.float(), v.float(), look).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(attend(q, k, v, look), expected)
