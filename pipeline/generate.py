@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.again import gather
 from pipeline.asked import Constraints, constraint_options
-from pipeline.kept import Keeper, told
+from pipeline.kept import Facts, Keeper, told
 from pipeline.layout import columns_of_terminal, lay_out, legend
 from pipeline.options import json_option, workspace_option
 from pipeline.pronounce import open_text, read_lines
@@ -27,6 +27,11 @@ from pipeline.trained import find_model
 from train.files import digest, write_atomic
 from train.workspace import Workspace
 
+if TYPE_CHECKING:
+    from train.generate import Sampling
+
+OPTIONAL = ("typical_p", "repetition_penalty", "num_beams")  # said of a sample only where they were asked for
+
 
 @contextlib.contextmanager
 def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
@@ -37,6 +42,20 @@ def destination(out: Path | None) -> Iterator[Callable[[str], None]]:
         return
     with write_atomic(out) as file:
         yield lambda line: click.echo(click.unstyle(line).encode(), file)
+
+
+def settings_of(facts: Facts, sampling: "Sampling") -> dict[str, Any]:
+    """What each sample's object says of how it was made."""
+    asked = {key: value for key, value in asdict(sampling).items() if key not in OPTIONAL or value is not None}
+    valid = {} if facts.valid is not False else {"valid": False}
+    return {
+        "run": facts.run,
+        "checkpoint": facts.checkpoint,
+        "seed": facts.seed,
+        **asked,
+        "prompt": facts.prompt,
+        "constraints": {**facts.constraints, **valid},
+    }
 
 
 @click.command("generate")
@@ -111,7 +130,7 @@ def command(
     if source is not None:
         with open_text(source) as file:
             lines = list(read_lines(file, "standard input" if source == "-" else source))
-    from train.generate import Sampling, fitting_batch  # imports torch
+    from train.generate import Sampling  # imports torch
 
     sampler = Sampler.open(model.folder)
     usual = Sampling(temperature, top_k, top_p, min_p, max_new_tokens, typical_p, repetition_penalty, num_beams)
@@ -131,20 +150,7 @@ def command(
     )
     made = [begin(sampling=sampling) for sampling in samplings]
     total = n * len(lines) if lines else n
-    others = {"typical_p": typical_p, "repetition_penalty": repetition_penalty, "num_beams": num_beams}
-    settings: dict[str, Any] = {
-        "run": model.run,
-        "checkpoint": model.checkpoint,
-        "seed": seed,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "max_new_tokens": max_new_tokens,
-        **{key: value for key, value in others.items() if value is not None},
-        "prompt": made[0][0],
-        "constraints": {**constraints.asked(), **({} if valid is not False else {"valid": False})},
-    }
-    facts = gather(workspace, model, sampler, n, seed, batch_size, type_name, settings["prompt"], valid, constraints)
+    facts = gather(workspace, model, sampler, n, seed, batch_size, type_name, made[0][0], valid, constraints)
     keepers = [Keeper(workspace, facts, sampling, lines, wanted=keep) for sampling in samplings]
     is_seen = out is None and sys.stdout.isatty()
     in_color = is_seen and not os.environ.get("NO_COLOR")
@@ -169,8 +175,8 @@ def command(
         if isinstance(write, Stream) and write.n:
             done = begun = write.n
             click.echo(f"{out} goes on after {done:,} samples", err=True)
-            size = batch_size or fitting_batch(sampler.model.shape)
-            first = done - done % size if done < total else done  # in the same batches, they are the same to the bit
+            # In the same batches, they are the same to the bit.
+            first = done - done % facts.batch_size if done < total else done
             made = [begin(sampling=samplings[0], first=first)]
         read = stack.enter_context(reading.ready(sampler.notation, workspace, total))
         tell = None if is_seen else stack.enter_context(bar(total * len(samplings), "samples", done))
@@ -178,6 +184,7 @@ def command(
         if reading.explain and not as_json:
             write(legend(in_color) + "\n")
         for sampling, keeper, (_, block) in zip(samplings, keepers, made, strict=True):
+            settings = settings_of(facts, sampling)
             if reading.strip and not as_json:
                 write(click.style(f"temperature {sampling.temperature:g}", bold=True) + "\n")
             new = (sample for sample in block if sample.index >= begun)
@@ -185,7 +192,7 @@ def command(
                 valid_of[sampling] += sample.valid
                 n_tokens += sample.n_tokens
                 if as_json:
-                    write(json.dumps({**sample.record(), **settings, "temperature": sampling.temperature}))
+                    write(json.dumps({**sample.record(), **settings}))
                 elif is_bare:
                     write(printable(sample.text))
                 else:
