@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import PipelineError
-from train.files import ASIDE, read_checked, remove, sync_folder, write_checked
+from train.files import ASIDE, named, read_checked, remove, sync_folder, write_checked
 
 
 class Stream:
@@ -58,7 +58,7 @@ def stream(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside, begun = path.with_name(ASIDE + path.name), path.with_name(f"{ASIDE}{path.name}.settings")
-    with _naming(path), aside.open("a+b") as file:
+    with named(path), aside.open("a+b") as file:
         _lock(file, aside, path)
         try:
             wanted = json.loads(json.dumps(settings))
@@ -123,14 +123,3 @@ def _lock(file: IO[bytes], aside: Path, path: Path) -> None:
         is_ours = False
     if not is_ours:  # or the other has just finished, and what was opened bears the final name
         raise PipelineError(f"another process is writing {path}", hint="wait for it, or write to another file")
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Put the file's name to errors of writing, which come without one or with that of a file aside."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None or ASIDE in str(error.filename):
-            error.filename = str(path)
-        raise

@@ -34,7 +34,7 @@ def write_atomic(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(ASIDE + path.name)
     try:
-        with _named(path):
+        with named(path):
             with aside.open("wb") as file:
                 yield file
                 file.flush()
@@ -47,12 +47,12 @@ def write_atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Put the file's name to errors of writing, which come without one (a full disk, for example)."""
+def named(path: Path) -> Iterator[None]:
+    """Put the file's name to errors of writing, which come without one (a full disk), or with that of a file aside."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or ASIDE in str(error.filename):
             error.filename = str(path)
         raise
 
@@ -258,7 +258,7 @@ def lock(folder: Path) -> Iterator[int]:
                 f"another process (pid {holder}) is writing to {folder}",
                 hint="wait for it, stop it, or work in another folder with --workspace",
             ) from error
-        with _named(folder / LOCK):
+        with named(folder / LOCK):
             file.truncate(0)
             file.write(str(os.getpid()).encode())
         yield file.fileno()
