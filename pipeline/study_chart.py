@@ -18,6 +18,7 @@ BITS = "bits per byte of original text"
 SOFT, DARK = "#9aa7b5", "#1d2530"
 COLOURS = {BASELINE: DARK, LOWER: "#1d7a46", HIGHER: "#b3261e"}
 EARLY = 0.1  # of the tokens: what is higher than the curves are there is left out of the picture
+MOST_INSIDE = 6  # names among the curves; more stand below
 MOST_NAMES = 10  # beside points; of more, the baseline and the lowest alone are named
 ALIKE = 1.02  # a spread of less than 2 % is none
 
@@ -31,7 +32,8 @@ def curves(outcomes: Outcomes, picture: Path) -> bool:
     lines = {name: line for name, line in lines.items() if len(line) > 1}
     if not lines:
         return False
-    figure = blank()
+    is_below = len(lines) > MOST_INSIDE
+    figure = blank(height=4.2 + is_below * 0.09 * len(lines))
     axes = figure.subplots()
     for number, (name, line) in enumerate(lines.items()):
         at, low, middle, high = zip(*line, strict=True)
@@ -46,7 +48,8 @@ def curves(outcomes: Outcomes, picture: Path) -> bool:
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.set_xlabel("tokens learned from")
     axes.set_ylabel(f"validation, {BITS}")
-    named = axes.legend(frameon=False, fontsize=8, ncols=1 + (len(lines) > 8))
+    style: dict[str, Any] = {"frameon": False, "fontsize": 8}
+    named = figure.legend(loc="outside lower center", ncols=2, **style) if is_below else axes.legend(**style)
     for text, name in zip(named.get_texts(), lines, strict=True):
         text.set_parse_math(False)  # a name with $ is a name
         text.set_text(printable(name) + " (baseline)" * (outcomes[name].verdict == BASELINE))
@@ -83,7 +86,7 @@ def differences(outcomes: Outcomes, picture: Path) -> bool:
     axes.set_yticks(range(len(rows)), [printable(name) for name, _ in rows], parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(
-        "bits per byte more than what it is compared with, 95 % interval; grey: open, after Holm's correction"
+        "bits per byte more than what it is compared with,\n95 % interval; grey: open, after Holm's correction"
     )
     return finish(axes, picture)
 
