@@ -69,7 +69,7 @@ class Sweep:
         own = {setting.partition("=")[0] for setting in self.study.settings}
         quiet = [setting for setting in (*QUIET, every) if setting.partition("=")[0] not in own]
         return Job(
-            name=f"{cell}-s{seed}" if trying is None else name_of(cell, trying),
+            name=f"{solved.cell.folder}-s{seed}" if trying is None else name_of(solved.cell.folder, trying),
             cell=cell,
             seed=seed,
             place=self.places[cell],

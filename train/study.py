@@ -30,6 +30,11 @@ class Cell:
     axes: dict[str, Any]
 
     @property
+    def folder(self) -> str:
+        """What its runs' folders are called."""
+        return as_folder(self.name)
+
+    @property
     def settings(self) -> list[str]:
         """Of its config, as on the command line."""
         return [f"{key}={said(value)}" for key, value in self.axes.items() if key.partition(".")[0] not in DATA]
@@ -67,7 +72,7 @@ class Study(Settings):
         if bool(self.axes) == bool(self.cells):
             raise TrainError("give [axes] or [[cells]], one of the two", hint="see docs/studies.md")
         names = [cell.name for cell in self.listed]
-        if len(names) < 2 or len({*names}) < len(names):
+        if len(names) < 2 or len({cell.folder for cell in self.listed}) < len(names):
             raise TrainError(
                 f"the cells are {', '.join(names)}", hint="a study compares two or more, each of its own name"
             )
@@ -114,7 +119,12 @@ class Study(Settings):
 def named(axes: Values) -> str:
     """A cell's name from its values: n_layer-8-n_head-4."""
     parts = [f"{key.partition('.')[2]}-{said(value)}" for key, value in axes.items()]
-    return re.sub(r"[^\w.+-]+", "-", "-".join(parts)).strip("-") or "plain"
+    return as_folder("-".join(parts))
+
+
+def as_folder(name: str) -> str:
+    """The name with what no folder of a run may have left out."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.+") or "plain"
 
 
 def said(value: Any) -> str:

@@ -142,7 +142,9 @@ def test_built_in_studies_run(prepared: Path, tmp_path: Path, name: str) -> None
 
 def test_a_study_that_is_killed_goes_on_and_is_told_by_its_ledger_alone(prepared: Path, tmp_path: Path) -> None:
     linked(prepared, tmp_path)
-    (tmp_path / "toy.toml").write_text(TOY)
+    cells = "".join(f'[[cells]]\nname = "{n} heads"\n"model.n_head" = {n}\n' for n in (2, 12))
+    text = TOY.partition("[axes]")[0].replace('{ "model.n_head" = 2 }', '"2 heads"')
+    (tmp_path / "toy.toml").write_text(text + cells)
     killed = phon_sweep(tmp_path, str(tmp_path / "toy.toml"))
     runs = tmp_path / "studies" / "toy" / "runs"
     until = time.monotonic() + 60
@@ -160,7 +162,7 @@ def test_a_study_that_is_killed_goes_on_and_is_told_by_its_ledger_alone(prepared
     printed, said = last.communicate(timeout=120)
     assert last.returncode == 0, said
     ledger = Ledger.read(tmp_path / "studies" / "toy" / "ledger.jsonl")
-    assert ledger.runs.keys() == {("n_head-2", 0), ("n_head-12", 0)}
+    assert ledger.runs.keys() == {("2 heads", 0), ("12 heads", 0)}
     for run in ledger.runs.values():
         assert run.state == "finished" and run.steps == 8 and len(run.curve) == 8
     page = Path(printed.strip())
