@@ -211,7 +211,8 @@ DAYS_AND_MONTHS = frozenset([*MONTHS, *words("Monday Tuesday Wednesday Thursday 
 # Capitals that are a word in small letters.
 CAPITALS = frozenset(
     words(
-        "US IT WHO AM PM AD UN EST AI ID ETA VIP MIA ALS LED LCD NGO OS ROI UPS DEA GAO SAT POW AKA SEC IDE MS BA LA PA"
+        "US IT WHO AM PM AD UN EST AI ID ETA VIP MIA ALS LED LCD NGO OS ROI UPS DEA GAO SAT POW AKA SEC IDE MS BA "
+        "LA PA ET LAX"
     )
 )
 # Short forms without a stop that are said in full, or as a word that is not theirs.
@@ -219,6 +220,7 @@ NAMED = {
     "WWI": "World War one",
     "WWII": "World War two",
     "NAACP": "~N double ~ACP",
+    "JFK": "~JFK",  # CMUdict has gee for its first letter
     "c/o": "care of",
     "n/a": "~NA",
     "N/A": "~NA",

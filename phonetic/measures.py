@@ -4,7 +4,7 @@ import re
 
 from phonetic import dates, numbers, units
 from phonetic.phones import words
-from phonetic.places import DIRECTIONS
+from phonetic.places import DIRECTIONS, house
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 CURRENCY = f"[{''.join(numbers.CURRENCIES)}]"
@@ -122,7 +122,9 @@ def _other(inner: str, before: str, after: str, after_next: str) -> tuple[str, i
     elif match := _DECADE.fullmatch(inner):
         said = numbers.decade(match[1])
     elif match := _NAMED_AFTER.fullmatch(inner):
-        said = _ROUND.get(match[1]) or _bare(match[1], "", "") + ("'" if match[2] else "")
+        is_name = re.fullmatch(r"\d{3}", match[1]) is not None and not match[2]
+        said = house(match[1]) if is_name else _ROUND.get(match[1]) or _bare(match[1], "", "")
+        said += "'" if match[2] else ""
         said = said + "s" if match[2] else numbers.plural(said)
     elif match := _POWERED.fullmatch(inner):
         said = _unit(match[1], match[2], "1")
@@ -191,7 +193,7 @@ def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str,
     sign, number, unit, power = match.groups()
     amount = _SIGN[sign] + numbers.decimal(number)
     if unit:
-        scale = units.GLUED_SCALES.get(unit) if unit in ("k", "K", "M", "bn") else None
+        scale = "~K" if unit == "K" else units.GLUED_SCALES.get(unit) if unit in ("k", "M", "bn") else None
         if scale and not power:
             return f"{amount} {scale}", 1
         named = _unit(unit, power, "1" if _describes(before, after) else number, inch=True)

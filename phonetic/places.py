@@ -59,7 +59,7 @@ _ZIP = re.compile(r"\d{5}(?:-\d{4})?")
 _HOUSE = re.compile(r"(\d{1,5})([A-Z]?)")
 _TOWN = re.compile(r"[A-Z][A-Za-z.'-]*,")
 # Before a number of three digits: it is said as a house's is.
-_NUMBERED = frozenset(words("room flight highway hwy route rte interstate apt apartment"))
+_NUMBERED = frozenset(words("room flight highway hwy route rte interstate apt apartment box boeing"))
 _ROAD = re.compile(r"(I|US|SR)-(\d{1,3})")
 _PHONE = re.compile(r"(?:\+?(\d{1,2})[-. ])?(?:\(?(\d{3})\)?[-. ])?(\d{3})[-.](\d{4})")
 _CALLED = frozenset(words("call calls called calling dial dials dialed dialing"))
@@ -111,11 +111,11 @@ def read(chunks: Sequence[str], i: int, inner: str, tail: str) -> tuple[str, int
         return " ".join("oh" if digit == "0" else numbers.ONES[int(digit)] for digit in inner if digit != "-"), 1
     if inner[0] in "ISU":
         match = _ROAD.fullmatch(inner)
-        return (f"~{match[1]} {_house(match[2])}", 1) if match else None
+        return (f"~{match[1]} {house(match[2])}", 1) if match else None
     if (match := _HOUSE.fullmatch(inner)) and (
         _leads_to_street(chunks, i, tail) or (len(match[1]) == 3 and _bare(before) in _NUMBERED)
     ):
-        return _house(match[1]) + (f" ~{match[2]}" if match[2] else ""), 1
+        return house(match[1]) + (f" ~{match[2]}" if match[2] else ""), 1
     return _telephone(chunks, i, inner, before, after)
 
 
@@ -158,14 +158,14 @@ def _leads_to_street(chunks: Sequence[str], i: int, tail: str) -> bool:
     return False
 
 
-def _house(digits: str) -> str:
+def house(digits: str) -> str:
     """A house's number: 123 one twenty three, 1200 twelve hundred, 4567 forty five sixty seven."""
     front, last = digits[:-2].lstrip("0"), digits[-2:]
     if not front or (digits.endswith("000") and len(digits) < 6):
         return numbers.cardinal(digits)
     if last == "00":
-        return f"{numbers.cardinal(front)} hundred" if len(front) < 3 else f"{_house(front)} hundred"
-    return f"{_house(front) if len(front) > 2 else numbers.cardinal(front)} {numbers.two_digits(last)}"
+        return f"{numbers.cardinal(front)} hundred" if len(front) < 3 else f"{house(front)} hundred"
+    return f"{house(front) if len(front) > 2 else numbers.cardinal(front)} {numbers.two_digits(last)}"
 
 
 def is_area_code(inner: str, after: str) -> bool:
