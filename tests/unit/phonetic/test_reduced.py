@@ -21,7 +21,7 @@ REDUCING = Arpabet(reduced=True)
         ('"To be (or not)"', '"tA0 bi0 (R0 na1t)"'),
         ("bread and apples of ours", "brE1d A0nd @1pA0lz A0v W1R0z"),
         ("OF the people", "A1v DA0 pi1pA0l"),
-        ("bought to — of all things", "ba1t tu1 - A0v c1l TI1Gz"),
+        ("bought to — of all things", "bc1t tu1 - A0v c1l TI1Gz"),
         ("a walk-to shop; two for ten", "A0 wc1k tu1 Sa1p; tu1 fR0 tE1n"),
     ],
 )
