@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn import functional as F
 
 from train.contract import Contract
 from train.errors import TrainError
@@ -24,6 +25,7 @@ from train.pairs import filled_up
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LEAST_TEMPERATURE = 1e-6  # below it fp32 has no room left between greedy and this
 LARGEST_BATCH = 64
+BLOCK = 128  # shares that are added up at a time
 CACHE_BYTES = 2**30  # the cache that a batch chosen by itself may take
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -375,7 +377,8 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
         logits, ids = logits.topk(sampling.top_k)
         ids, order = ids.sort(-1)
         logits = logits.gather(1, order)
-    shares = (logits / max(sampling.temperature, LEAST_TEMPERATURE)).softmax(-1)
+    # Not divided by their sum: what follows does not need it.
+    shares = (logits - logits.amax(-1, keepdim=True)).div_(max(sampling.temperature, LEAST_TEMPERATURE)).exp_()
     if sampling.top_p is not None and sampling.top_p < 1:
         ranked = shares.sort(-1, descending=True).values
         before = ranked.cumsum(-1) - ranked  # what the likelier ones hold
@@ -386,12 +389,26 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
         shares = shares.masked_fill(shares < sampling.min_p * shares.amax(-1, keepdim=True), 0.0)
     if sampling.typical_p is not None and sampling.typical_p < 1:
         shares = shares.masked_fill(typical(sampling.typical_p)(shares, shares.log()) == -torch.inf, 0.0)
-    sums = shares.cumsum(-1, dtype=uniforms.dtype)
-    total = sums[:, -1:]
-    # Just below the total at most, so that the first sum above it is one to which its token added something.
-    wanted = torch.minimum(uniforms[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
-    places = torch.searchsorted(sums, wanted, right=True)  # (B, 1)
+    places = walk(shares, uniforms[:, None])
     return (places if ids is None else ids.gather(1, places))[:, 0]
+
+
+def walk(shares: Tensor, uniforms: Tensor) -> Tensor:
+    """Where the sums of shares (B, V) first exceed these parts (B, 1) of their total: (B, 1).
+
+    First among blocks, then in one of them: exact sums of all would take most of the time of choosing.
+    """
+    if shares.shape[1] % BLOCK:
+        shares = F.pad(shares, (0, -shares.shape[1] % BLOCK))
+    blocks = shares.view(len(shares), -1, BLOCK)
+    sums = F.pad(blocks.sum(-1).cumsum(-1, dtype=uniforms.dtype), (1, 0))
+    # Just below the last sum at most, so that the first sum above it is one to which something was added.
+    most = 1 - torch.finfo(uniforms.dtype).eps
+    wanted = uniforms.clamp_max(most) * sums[:, -1:]
+    at = torch.searchsorted(sums, wanted, right=True) - 1
+    block = blocks.gather(1, at[:, :, None].expand(-1, -1, BLOCK))[:, 0].cumsum(-1, dtype=uniforms.dtype)
+    rest = torch.minimum(wanted - sums.gather(1, at), block[:, -1:] * most)
+    return at * BLOCK + torch.searchsorted(block, rest, right=True)
 
 
 def repetition(penalty: float | None) -> Processor | None:
