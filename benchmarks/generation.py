@@ -12,7 +12,8 @@ import torch
 
 from benchmarks.machine import describe
 from train.contract import Contract
-from train.generate import Sampling, generate
+from train.draw import Sampling
+from train.generate import generate
 from train.gpt2 import GPT2, Shape, hf_config
 
 SHAPES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.kept import Facts, Keeper, find, path_of
 from pipeline.sampler import Judged
 from pipeline.samples import Wanted, browse
-from train.generate import Sampling
+from train.draw import Sampling
 from train.workspace import Workspace
 
 N = 50_000

@@ -29,8 +29,9 @@ from pipeline.constraints import Constrained
 from pipeline.guide import Guide
 from pipeline.vocabulary import Vocabulary
 from train.contract import Contract
+from train.draw import Sampling
 from train.export import read_model
-from train.generate import Sampling, generate
+from train.generate import generate
 from train.gpt2 import GPT2, Shape
 from train.notation import load_notation
 

@@ -77,7 +77,7 @@ class Again:
     """
 
     def __init__(self, workspace: Workspace, call: Call) -> None:
-        from train.generate import Sampling  # imports torch
+        from train.draw import Sampling  # imports torch
 
         facts = self._facts = call.facts
         known = [{field.name for field in fields(kind)} for kind in (Sampling, Constraints)]

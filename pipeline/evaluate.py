@@ -159,7 +159,8 @@ def answer(
     report: Any,
 ) -> dict[str, Any]:
     """How like the model's targets are to the references. A source with several targets is answered once."""
-    from train.generate import Sampling, generate  # loads torch
+    from train.draw import Sampling  # loads torch
+    from train.generate import generate  # loads torch
     from train.score import judge
 
     references: dict[tuple[str, str], list[str]] = {}

@@ -207,7 +207,7 @@ def draw(source: Source, notation: Mapping[str, Any], telling: Telling) -> Drawn
     """Samples for a card, and what they are in English."""
     if telling.n < 1:
         return None
-    from train.generate import Sampling  # imports torch
+    from train.draw import Sampling  # imports torch
     from train.notation import load_notation
 
     _, made = Sampler.open(source.folder).samples(

@@ -28,7 +28,7 @@ from train.files import digest, write_atomic
 from train.workspace import Workspace
 
 if TYPE_CHECKING:
-    from train.generate import Sampling
+    from train.draw import Sampling
 
 OPTIONAL = ("typical_p", "repetition_penalty", "num_beams")  # said of a sample only where they were asked for
 
@@ -130,7 +130,7 @@ def command(
     if source is not None:
         with open_text(source) as file:
             lines = list(read_lines(file, "standard input" if source == "-" else source))
-    from train.generate import Sampling  # imports torch
+    from train.draw import Sampling  # imports torch
 
     sampler = Sampler.open(model.folder)
     usual = Sampling(temperature, top_k, top_p, min_p, max_new_tokens, typical_p, repetition_penalty, num_beams)

@@ -23,7 +23,7 @@ from train.notation import Problem
 from train.workspace import Workspace
 
 if TYPE_CHECKING:
-    from train.generate import Sampling
+    from train.draw import Sampling
 
 SUFFIX = ".jsonl"
 DIGITS = 6  # of a call's number in a file's name

@@ -17,7 +17,7 @@ from train.notation import Notation
 from train.workspace import Workspace
 
 if TYPE_CHECKING:
-    from train.generate import Sampling
+    from train.draw import Sampling
 
 F = TypeVar("F", bound=Callable[..., Any])
 Read = Callable[[Iterable[Judged], float], Iterator[Judged]]  # samples and their temperature, to the same with more

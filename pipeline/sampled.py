@@ -101,7 +101,7 @@ def draw(
 
     Ctrl-C ends the drawing alone: what was drawn until then is measured.
     """
-    from train.generate import Sampling  # loads torch
+    from train.draw import Sampling  # loads torch
 
     drawn: dict[str, list[Judged]] = {}
     n, is_whole = drawing.n, True

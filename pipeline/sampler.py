@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pipeline.constraints import Constrained
     from pipeline.surprisal import Surprisal
     from pipeline.vocabulary import Vocabulary
-    from train.generate import News, Sampling
+    from train.draw import Sampling
+    from train.generate import News
     from train.model import Model, Reading
 
 SEED = 0

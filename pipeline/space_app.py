@@ -44,8 +44,8 @@ def write(prompt: str, temperature: float, type_name: str, n: int, seed: int) ->
     from pipeline.export import english
     from pipeline.markup import block, plain
     from train.contract import Contract
+    from train.draw import Sampling
     from train.errors import TrainError
-    from train.generate import Sampling
 
     try:
         _, made = sampler().samples(

@@ -17,7 +17,8 @@ from train.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.surprisal import Piece as Measured
-    from train.generate import News, Sampling
+    from train.draw import Sampling
+    from train.generate import News
 
 TELL_S = 0.05  # between two events that tell tokens
 
@@ -139,7 +140,7 @@ class Writer:
         )
 
     def _sampling(self, wish: Wish) -> "Sampling":
-        from train.generate import Sampling
+        from train.draw import Sampling
 
         return Sampling(wish.temperature, wish.top_k, wish.top_p, wish.min_p, wish.max_new_tokens)
 

@@ -17,8 +17,9 @@ from transformers import (
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from train.contract import Contract
+from train.draw import Sampling, repetition
 from train.errors import TrainError
-from train.generate import Guide, Sampling, repetition
+from train.generate import Guide
 from train.model import Cache, Reading
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from train.contract import Contract
 from train.data import Rows
+from train.draw import Sampling
 from train.errors import TrainError
 from train.export import read_tokenizer
-from train.generate import Sampling, generate
+from train.generate import generate
 from train.model import Model
 from train.notation import load_notation
 from train.score import judge

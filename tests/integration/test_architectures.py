@@ -11,8 +11,9 @@ from pipeline.trained import find_model
 from tests.forked import done, train
 from tests.jobs import together
 from tests.toy import log, losses, weights
+from train.draw import Sampling
 from train.export import read_model
-from train.generate import Sampling, generate
+from train.generate import generate
 from train.workspace import Workspace
 
 SHAPES = {

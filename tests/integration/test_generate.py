@@ -22,9 +22,10 @@ from pipeline.samples import command as samples_command
 from tests.models import make_tokenizer
 from tests.unit.pipeline.test_say import Beeper
 from train.contract import Contract
+from train.draw import Sampling
 from train.export import Vocabulary, write_model
 from train.files import read_tensors, write_tensors
-from train.generate import Sampling, generate
+from train.generate import generate
 from train.gpt2 import GPT2, Shape
 from train.notation import Problem
 from train.targets import IGNORE

@@ -16,7 +16,8 @@ from pipeline.notation import PlainText
 from pipeline.vocabulary import Vocabulary
 from tests.models import random_model
 from train.contract import Contract
-from train.generate import Sampling, generate
+from train.draw import Sampling
+from train.generate import generate
 from train.gpt2 import Shape
 
 POEM = "The woods are lovely, dark and deep."

@@ -17,8 +17,9 @@ from pipeline.guide import Guide
 from pipeline.vocabulary import Vocabulary
 from tests.models import random_model
 from train.contract import Contract
+from train.draw import Sampling
 from train.errors import TrainError
-from train.generate import Sample, Sampling, generate
+from train.generate import Sample, generate
 from train.gpt2 import Shape
 
 BOS, EOS, PAD = range(3)

@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError
 from pipeline.kept import Facts, Keeper, find, numbers, path_of
 from pipeline.sampler import Judged
 from pipeline.samples import Wanted, browse
-from train.generate import Sampling
+from train.draw import Sampling
 from train.notation import Problem
 from train.workspace import Workspace
 

@@ -12,8 +12,9 @@ from pipeline.notation import PlainText
 from pipeline.parsed import Parsed, json_grammar, lark_grammar
 from tests.models import random_model
 from tests.unit.pipeline.test_guide import CONTRACT, IDS_OF, SHAPE, text, vocabulary
+from train.draw import Sampling
 from train.errors import TrainError
-from train.generate import Sample, Sampling, generate
+from train.generate import Sample, generate
 
 pytest.importorskip("llguidance")
 

@@ -4,8 +4,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from tests.models import random_model
 from train.contract import Contract
+from train.draw import Sampling
 from train.errors import TrainError
-from train.generate import Sampling, generate
+from train.generate import generate
 from train.gpt2 import Shape, hf_config
 
 SHAPE = Shape(vocab_size=24, seq_len=32, n_layer=2, n_head=2, n_embd=16, n_inner=32, tied=False)

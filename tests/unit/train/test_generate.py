@@ -11,8 +11,9 @@ from transformers.generation.logits_process import TopKLogitsWarper, TypicalLogi
 from tests.models import random_model
 from train import generate as module
 from train.contract import Contract
+from train.draw import Sampling, choose, likeliest
 from train.errors import TrainError
-from train.generate import Sample, Sampling, alike, choose, draw_types, fitting_batch, generate, stream
+from train.generate import Sample, alike, draw_types, fitting_batch, generate, stream
 from train.gpt2 import GPT2, Shape, hf_config
 
 BOS, EOS, PAD, POEM, PLAY = range(5)
@@ -207,6 +208,34 @@ def test_no_number_chooses_a_token_that_cannot_be() -> None:
     logits[:, [1, 4]] = torch.tensor([0.0, -30.0])
     numbers = torch.tensor([0.0, 1 - 2.0**-53, 1.0], dtype=torch.float64)
     assert set(choose(logits, Sampling(1.0), numbers).tolist()) <= {1, 4}
+
+
+@pytest.mark.parametrize("size", [8192, 1000, 129, 128, 77])
+@pytest.mark.parametrize("sampling", [Sampling(temperature=0.7), Sampling(temperature=1.5, top_k=50)])
+def test_a_number_chooses_as_the_inverse_of_the_sums_does(size: int, sampling: Sampling) -> None:
+    drawn = torch.Generator().manual_seed(size)
+    logits = 3 * torch.randn(200, size, generator=drawn)
+    logits[:, ::3] = -torch.inf
+    numbers = torch.rand(200, dtype=torch.float64, generator=drawn)
+    kept = logits.double()
+    if sampling.top_k:
+        kept = kept.masked_fill(logits < logits.topk(sampling.top_k).values[:, -1:], -torch.inf)
+    sums = (kept / sampling.temperature).softmax(-1).cumsum(-1)
+    expected = torch.searchsorted(sums, numbers[:, None] * sums[:, -1:], right=True)[:, 0]
+    assert torch.equal(choose(logits, sampling, numbers), expected)
+    assert torch.equal(choose(logits[7:8], sampling, numbers[7:8]), expected[7:8])
+
+
+@pytest.mark.parametrize(("size", "k"), [(8192, 50), (50257, 1), (1000, 50), (77, 76), (100, 3), (64, 50)])
+def test_the_likeliest_are_found_in_order_of_ids(size: int, k: int) -> None:
+    logits = torch.randn(9, size, generator=torch.Generator().manual_seed(0))
+    values, ids = likeliest(logits, k)
+    expected = logits.topk(k).indices.sort(-1).values
+    assert torch.equal(ids, expected) and torch.equal(values, logits.gather(1, expected))
+    one = torch.full((1, size), -torch.inf)
+    one[0, -1] = 2.0
+    values, ids = likeliest(one, k)
+    assert values[values > -torch.inf].tolist() == [2.0] and ids[values > -torch.inf].tolist() == [size - 1]
 
 
 def test_types_are_drawn_as_often_as_the_corpus_has_them() -> None:

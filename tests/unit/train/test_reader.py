@@ -2,7 +2,8 @@ import torch
 
 from tests.models import random_model
 from train.contract import Contract
-from train.generate import Sampling, generate
+from train.draw import Sampling
+from train.generate import generate
 from train.gpt2 import Shape
 from train.reader import Reader
 
