@@ -59,11 +59,13 @@ class Guide:
 
     def mask(self, logits: Tensor, states: Any, left: int) -> None:
         """Take from `logits` (B, V or more) all that may not come, with `left` tokens after this one."""
-        rows = self._rows(states)
+        rows = states if self._is_whole else self._rows(states)
         if logits.is_cpu:  # line by line: to gather the rows first takes three times as long
-            given = logits.numpy()
-            given[:, self._vocabulary.size :] = -np.inf
-            for line, row in zip(given[:, : self._vocabulary.size], rows.tolist(), strict=True):
+            given, size = logits.numpy(), self._vocabulary.size
+            if given.shape[1] > size:
+                given[:, size:] = -np.inf
+                given = given[:, :size]
+            for line, row in zip(given, rows.tolist(), strict=True):
                 line += self._lines[row]
         else:
             logits[:, self._vocabulary.size :] = -torch.inf
@@ -78,9 +80,9 @@ class Guide:
 
     def follow(self, states: Any, chosen: Tensor) -> Any:
         """The states after these tokens."""
-        rows = self._rows(states)
+        rows = states if self._is_whole else self._rows(states)
         if chosen.is_cpu:
-            return self._after.numpy()[rows, chosen.numpy()]
+            return self._next[rows, chosen.numpy()]
         return self._after[rows, chosen].long()
 
     def row(self, state: int) -> States:
@@ -118,3 +120,4 @@ class Guide:
         self._after = torch.cat([self._after, torch.from_numpy(after).to(self._after.device)])
         self._allows = torch.cat([self._allows, torch.from_numpy(allows).to(self._allows.device)])
         self._lines = list(self._allows.cpu().numpy())
+        self._next = self._after.cpu().numpy()

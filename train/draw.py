@@ -79,8 +79,7 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
     ids = None
     if sampling.top_k is not None and sampling.top_k < logits.shape[1]:
         logits, ids = likeliest(logits, sampling.top_k)
-    # Not divided by their sum: what follows does not need it.
-    shares = (logits - logits.amax(-1, keepdim=True)).div_(max(sampling.temperature, LEAST_TEMPERATURE)).exp_()
+    shares = (logits / max(sampling.temperature, LEAST_TEMPERATURE)).softmax(-1)
     if sampling.top_p is not None and sampling.top_p < 1:
         ranked = shares.sort(-1, descending=True).values
         before = ranked.cumsum(-1) - ranked  # what the likelier ones hold
