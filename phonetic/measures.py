@@ -122,10 +122,12 @@ def _other(inner: str, before: str, after: str, after_next: str) -> tuple[str, i
     elif match := _DECADE.fullmatch(inner):
         said = numbers.decade(match[1])
     elif match := _NAMED_AFTER.fullmatch(inner):
-        is_name = re.fullmatch(r"\d{3}", match[1]) is not None and not match[2]
-        said = house(match[1]) if is_name else _ROUND.get(match[1]) or _bare(match[1], "", "")
-        said += "'" if match[2] else ""
-        said = said + "s" if match[2] else numbers.plural(said)
+        number, apostrophe = match.groups()
+        if number in _ROUND or not apostrophe:
+            is_name = re.fullmatch(r"\d{3}", number) is not None
+            said = numbers.plural(_ROUND.get(number) or (house(number) if is_name else _bare(number, "", "")))
+        else:
+            said = _bare(number, "", "") + "'s"
     elif match := _POWERED.fullmatch(inner):
         said = _unit(match[1], match[2], "1")
     elif match := _PER.fullmatch(inner):
