@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe
-from benchmarks.prepare import DATA, ROOT, SPAWN, read_rounds, size_bytes, size_mb, theirs
+from benchmarks.prepare import DATA, ROOT, SPAWN, prose, read_rounds, size_bytes, size_mb, theirs
 from pipeline.blocks import BLOCK_BYTES, gather
 from train.notation import load_notation
 
@@ -113,8 +113,7 @@ def main() -> None:
     n_rounds = read_rounds(__doc__)
     if not DATA.is_dir():
         sys.exit("this benchmark needs shared/data beside the repository")
-    files = sorted([*DATA.glob("text/*.txt"), *DATA.glob("typed/*/*.txt")])
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+    lines = prose()
     seen: dict[str, list[tuple[float, ...]]] = {}
     with SPAWN.Pool(1) as peer:
         peer.apply(theirs, ([],))

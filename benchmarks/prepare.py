@@ -111,6 +111,12 @@ def contest(corpus: Path, lines: Sequence[str], turn: int, peer: Pool) -> Iterat
         yield f"`phon prepare`, {workers} worker(s)", "clock", size_mb(lines) / command(corpus, workers), wall
 
 
+def prose() -> list[str]:
+    """The lines of text/ and typed/ in shared/data, of samples/corpus where that is not there."""
+    files = [*DATA.glob("text/*.txt"), *DATA.glob("typed/*/*.txt")] or [*ROOT.glob("samples/corpus/**/*.txt")]
+    return [line for file in sorted(files) for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
 def read_rounds(description: str) -> int:
     """How many rounds the command line asks for; processes started from here on find g2p-en's data."""
     parser = argparse.ArgumentParser(description=description.split("\n")[0])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.machine import describe
-from benchmarks.prepare import DATA, ROOT, read_rounds, size_mb
+from benchmarks.prepare import prose, read_rounds, size_mb
 from train.notation import load_notation
 
 PASSES, LINES = 3, 1000  # over the text; at a time
@@ -19,8 +19,7 @@ PASSES, LINES = 3, 1000  # over the text; at a time
 def main() -> None:
     """Warm one converter, then have one copy of it convert all the text, and two half of it each, by turns."""
     n_rounds = read_rounds(__doc__)
-    files = [*DATA.glob("text/*.txt"), *DATA.glob("typed/*/*.txt")] or [*ROOT.glob("samples/corpus/**/*.txt")]
-    lines = [line for file in sorted(files) for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = prose()
     blocks = [lines[at : at + LINES] for at in range(0, len(lines), LINES)]
     notation = load_notation({"name": "arpabet"})
 

@@ -52,14 +52,16 @@ class Guide:
 
     def begin(self, n: int, device: torch.device) -> Any:
         """The states of `n` samples that have their prompt: an array where the CPU is the device, as it is quicker."""
-        self._after, self._allows = self._after.to(device), self._allows.to(device)
+        if self._after.device != device:
+            self._after, self._allows = self._after.to(device), self._allows.to(device)
+            self._view()
         if device.type == "cpu":
             return np.full(n, self._start)
         return torch.full((n,), self._start, device=device)
 
     def mask(self, logits: Tensor, states: Any, left: int) -> None:
         """Take from `logits` (B, V or more) all that may not come, with `left` tokens after this one."""
-        rows = states if self._is_whole else self._rows(states)
+        rows = self._rows(states)
         if logits.is_cpu:  # line by line: to gather the rows first takes three times as long
             given, size = logits.numpy(), self._vocabulary.size
             if given.shape[1] > size:
@@ -80,7 +82,7 @@ class Guide:
 
     def follow(self, states: Any, chosen: Tensor) -> Any:
         """The states after these tokens."""
-        rows = states if self._is_whole else self._rows(states)
+        rows = self._rows(states)
         if chosen.is_cpu:
             return self._next[rows, chosen.numpy()]
         return self._after[rows, chosen].long()
@@ -103,7 +105,6 @@ class Guide:
         if new and len(self._row_of) * self._vocabulary.size > KEPT:
             self._row_of.clear()
             self._farthest.clear()
-            self._after, self._allows = self._after[:0], self._allows[:0]
             new = sorted(set(asked))
         if new:
             self._add(new)
@@ -116,8 +117,25 @@ class Guide:
         is_allowed = after != DEAD
         self._farthest += np.where(is_allowed, self._left[after], 0).max(axis=1).tolist()
         allows = np.where(is_allowed, np.float32(0), np.float32(-np.inf))
-        self._row_of.update(zip(states, itertools.count(len(self._row_of))))
-        self._after = torch.cat([self._after, torch.from_numpy(after).to(self._after.device)])
-        self._allows = torch.cat([self._allows, torch.from_numpy(allows).to(self._allows.device)])
-        self._lines = list(self._allows.cpu().numpy())
-        self._next = self._after.cpu().numpy()
+        there = len(self._row_of)
+        self._row_of.update(zip(states, itertools.count(there)))
+        has_room = len(self._row_of) <= len(self._after)
+        self._after = put(self._after, there, torch.from_numpy(after))
+        self._allows = put(self._allows, there, torch.from_numpy(allows))
+        if not has_room:
+            self._view()
+
+    def _view(self) -> None:
+        """See the tables as arrays, which are quicker where they are on the CPU."""
+        if self._after.is_cpu:
+            self._lines, self._next = list(self._allows.numpy()), self._after.numpy()
+
+
+def put(table: Tensor, at: int, rows: Tensor) -> Tensor:
+    """A table with these rows from `at` on; twice as long as before where there was no room."""
+    if at + len(rows) > len(table):
+        longer = table.new_empty(max(2 * len(table), at + len(rows)), *table.shape[1:])
+        longer[:at] = table[:at]
+        table = longer
+    table[at : at + len(rows)] = rows
+    return table

