@@ -42,7 +42,7 @@ class Explainer(Reader):
     def explain(self, text: str) -> list[Explained]:
         """Each word of a text; what is not said is left out. The phones are those that `read` gives."""
         self.read([text])  # so that all unknown words are guessed
-        chunks = self._fold(text, None)
+        chunks = self._fold(text, [])
         rows: list[Explained] = []
         i = 0
         while i < len(chunks):
@@ -65,7 +65,7 @@ class Explainer(Reader):
             line = opening(match[1]) + phones + closing(match[3])
             return Explained(chunk, "homograph", how, line, tuple(others)), 1
         words, used = expand(chunks, i)
-        pieces, _ = self._expand(chunks, i, None)
+        pieces, _ = self._expand(chunks, i, [])
         phones = ""
         for said_piece, marks in pieces:
             phones = f"{phones} {said_piece}".strip() if said_piece else add_closing(phones, marks) if phones else marks

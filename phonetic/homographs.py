@@ -63,6 +63,11 @@ class Homograph:
     cues: dict[str, str] = field(default_factory=dict)
     has_near: bool = False  # whether a word near by is among what is known
 
+    @functools.cached_property
+    def ranks(self) -> dict[str, int]:
+        """Cue to its place among the cues."""
+        return {cue: rank for rank, cue in enumerate(self.cues)}
+
 
 @functools.lru_cache(maxsize=1 << 14)
 def word_class(word: str) -> str:
@@ -209,10 +214,10 @@ class Homographs:
         if decided is not None:
             return decided, "rule"
         if entry.cues:
-            present = frozenset(features(word, *context(chunks, i)))
-            for cue, said in entry.cues.items():
-                if cue in present:
-                    return said, f"cue {cue}"
+            present = entry.ranks.keys() & features(word, *context(chunks, i))
+            if present:
+                cue = min(present, key=entry.ranks.__getitem__)
+                return entry.cues[cue], f"cue {cue}"
         return entry.usual, "usual"
 
     def readings(self, word: str) -> list[str]:

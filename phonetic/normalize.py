@@ -54,6 +54,11 @@ def core(chunk: str) -> str:
     return split_marks(chunk)[1]
 
 
+def is_marks(chunk: str) -> bool:
+    """Whether a chunk is only punctuation, which `expand` reads alike among any neighbours."""
+    return chunk not in signs.DASHES and chunk not in signs.BETWEEN and not core(chunk)
+
+
 def expand(
     chunks: Sequence[str], i: int, dropped: Counter[str] | None = None, policy: str = "drop"
 ) -> tuple[list[str], int]:

@@ -16,7 +16,7 @@ from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
 from phonetic.lexicon import look_up
-from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
+from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, is_marks, split_marks
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
 from phonetic.reduced import marked, may_reduce, reduce
@@ -28,7 +28,6 @@ Piece = tuple[str, str]  # finished words, or "" and the marks to put after the 
 
 GUESSED = "\x01"  # on either side of the spelling of guessed words, before their phones, until those are counted
 NEAR = "\x02"  # in the place of a chunk that neighbours decide
-NEW = NEAR + "?"  # and of one that was never read
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
@@ -47,10 +46,11 @@ _CAPITALS = frozenset([*short.BARE, *short.CAPITALS, *short.NAMED, *short.BARE_M
     *CURRENCY_CODES,
 }
 _BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
+_NEVER_PLAIN = _CAPITALS | _BEFORE_NUMERAL  # capitalised words that neighbours decide
 
 
 class Said(dict[str, str]):
-    """Chunks and their words; NEW for others, which are noted."""
+    """Chunks and their words; NEAR for others, which are noted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Said(dict[str, str]):
 
     def __missing__(self, chunk: str) -> str:
         self.missed.append(chunk)
-        return NEW
+        return NEAR
 
 
 class Reader:
@@ -84,36 +84,41 @@ class Reader:
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
         self._chunks: dict[str, str] = {}  # folded chunk -> finished words, or NEAR
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
-        self._expanded: dict[tuple[str, ...], tuple[list[Piece], int, Counter[str]]] = {}
+        self._alone: set[str] = set()  # chunks that are only marks, which are read alike in any company
+        self._expanded: dict[tuple[str, ...] | str, tuple[list[Piece], int, list[str]]] = {}
         self._pieces: dict[str, Piece] = {}
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         if max(len(self._raw), len(self._chunks)) > CACHE:
-            for memory in (self._raw, self._by_text, self._lost, self._opened, self._chunks, self._choices):
+            for memory in (
+                self._raw,
+                self._by_text,
+                self._lost,
+                self._opened,
+                self._chunks,
+                self._choices,
+                self._alone,
+            ):
                 memory.clear()
-        dropped = None if tally is None else tally.setdefault("dropped", Counter())
+        dropped: list[str] = []
         said, missed = self._raw.__getitem__, self._raw.missed
         lines: list[str] = []
-        new: list[int] = []
         for text in texts:
             chunks = text.split()
             found = list(map(said, chunks))
             line = " ".join(found)
             if NEAR in line:
-                if missed and NEW in line:
-                    new.append(len(lines))
-                else:  # while its chunks are at hand
+                if missed:  # learn all that is new in what is left at once, so that no line is read in vain but this
+                    missed.clear()
+                    self._meet(set(" ".join(texts[len(lines) :]).split()) - self._raw.keys())
+                    found = list(map(said, chunks))
+                    line = " ".join(found)
+                if NEAR in line:  # while its chunks are at hand
                     line = self._read_in_context(text, chunks, found, line, dropped)
             lines.append(line)
-        if new:
-            self._meet(set(missed))
-            missed.clear()
-            for at in new:
-                chunks = texts[at].split()
-                found = list(map(said, chunks))
-                line = " ".join(found)
-                lines[at] = self._read_in_context(texts[at], chunks, found, line, dropped) if NEAR in line else line
+        if tally is not None:
+            tally.setdefault("dropped", Counter()).update(dropped)
         whole = "\n".join(lines)
         if GUESSED in whole:
             parts = whole.split(GUESSED)
@@ -122,9 +127,7 @@ class Reader:
             whole = "".join(parts[::2])
         return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
-    def _read_in_context(
-        self, text: str, chunks: list[str], said: list[str], line: str, dropped: Counter[str] | None
-    ) -> str:
+    def _read_in_context(self, text: str, chunks: list[str], said: list[str], line: str, dropped: list[str]) -> str:
         """A text of which chunks depend on their neighbours, but for how "the" is said.
 
         Args:
@@ -132,7 +135,7 @@ class Reader:
             chunks: What is between its white space.
             said: What is known of each, NEAR where its neighbours decide; used up.
             line: The same as one line.
-            dropped: Counts what is left out, if given.
+            dropped: Gets the reasons for what is left out.
         """
         near = places_of(NEAR, said)
         if not self._by_text.isdisjoint(chunks[i] for i in near):
@@ -146,8 +149,10 @@ class Reader:
                 rest = line.split(NEAR)
                 rest[1:] = [self._choose(chunks, i) + after for i, after in zip(near, rest[1:], strict=True)]
                 return "".join(rest)
-            if dropped is not None:
-                dropped.update(reason for i in near for reason in self._lost.get(chunks[i], ()))
+            lost = self._lost
+            for i in near:
+                if (chunk := chunks[i]) in lost:
+                    dropped += lost[chunk]
             for i in reversed(folded):
                 if (parts := opened.get(chunks[i])) is not None:
                     chunks[i : i + 1] = parts
@@ -165,21 +170,29 @@ class Reader:
         """The chunks of a text that was read, folded."""
         chunks = text.split()
         if not self._by_text.isdisjoint(chunks):
-            return self._fold(text, None)
+            return self._fold(text, [])
         opened = self._opened
         if opened.keys().isdisjoint(chunks):
             return chunks
         return [part for chunk in chunks for part in opened.get(chunk, (chunk,))]
 
-    def _fold(self, text: str, dropped: Counter[str] | None) -> list[str]:
+    def _fold(self, text: str, dropped: list[str]) -> list[str]:
+        lost: Counter[str] = Counter()
         try:
-            return chunks_of(text, dropped, self._policy)
+            chunks = chunks_of(text, lost, self._policy)
         except Unspeakable as error:
             raise error.within(text) from None
+        dropped += lost.elements()
+        return chunks
 
     def _meet(self, raws: set[str]) -> None:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
-        found = {raw: parts_of(raw) for raw in raws}
+        found = {}
+        for raw in raws:
+            if (said := self._plain_word(raw)) is None:
+                found[raw] = parts_of(raw)
+            else:
+                self._raw[raw] = self._chunks[raw] = said
         self._learn({part for one in found.values() if one for part in one[0] if part not in self._chunks})
         for raw, one in found.items():
             if one is None or (one[1] and self._policy != "drop"):
@@ -211,12 +224,28 @@ class Reader:
             match = None if said else SIMPLE.fullmatch(chunk)
             if match is not None and match[2].lower() in self._homographs:
                 self._choices[chunk] = opening(match[1]), match[2], closing(match[3])
+            elif not said and is_marks(chunk):
+                self._alone.add(chunk)
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
             said = self._plain_now(chunk)
             self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
+
+    def _plain_word(self, chunk: str) -> str | None:
+        """A word of the lexicon and stops after it, where neighbours do not matter, as `_plain` has it, but sooner."""
+        word = chunk.rstrip(".,;:?!")
+        low = word.lower()
+        if not (low.isalpha() and low.isascii()) or low in self._homographs or low in SMALL_ROMAN or self._reduced:
+            return None
+        if word in _NEVER_PLAIN or not (word == low or word[1:].islower()):
+            return None
+        tail = chunk[len(word) :]
+        if low in self._own or (tail[:1] == "." and low in _SHORT_FORMS):
+            return None
+        said = look_up(low)
+        return said and said + closing(tail)
 
     def _needs_context(self, chunk: str) -> bool:
         """Whether neighbours may decide how the chunk is read, or it is no plain word."""
@@ -240,7 +269,7 @@ class Reader:
             return True
         if word in short.BARE:
             return True
-        if word[0].isupper() and (word in _CAPITALS or word in _BEFORE_NUMERAL or ROMAN.fullmatch(word)):
+        if word[0].isupper() and (word in _NEVER_PLAIN or ROMAN.fullmatch(word)):
             return word != "I"
         return low in self._homographs or low in SMALL_ROMAN
 
@@ -303,9 +332,7 @@ class Reader:
                 return HYPHEN_PARTS[piece.lower()]
         return self._words.say(piece)
 
-    def _in_context(
-        self, chunks: Sequence[str], out: list[str], near: Sequence[int], dropped: Counter[str] | None
-    ) -> list[str]:
+    def _in_context(self, chunks: Sequence[str], out: list[str], near: Sequence[int], dropped: list[str]) -> list[str]:
         """The words of a line, those that depend on their neighbours put in at the places `near`, where NEAR stands."""
         end = shift = 0  # chunks read, and how many more words than chunks there are before them
         for i in near:
@@ -334,9 +361,11 @@ class Reader:
         before, word, after = self._choices[chunks[i]]
         return before + self._homographs.choose(word, chunks, i) + after
 
-    def _expand(self, chunks: Sequence[str], i: int, dropped: Counter[str] | None) -> tuple[list[Piece], int]:
+    def _expand(self, chunks: Sequence[str], i: int, dropped: list[str]) -> tuple[list[Piece], int]:
         """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
-        around = ("before" if i else "", *chunks[max(0, i - 1) : i + REACH])
+        around: tuple[str, ...] | str = chunks[i]
+        if around not in self._alone:
+            around = ("before" if i else "", *chunks[max(0, i - 1) : i + REACH])
         found = self._expanded.get(around)
         if found is None:
             lost: Counter[str] = Counter()
@@ -344,12 +373,11 @@ class Reader:
                 plain, used = expand(chunks, i, lost, self._policy)
             except Unspeakable as error:
                 raise error.within(" ".join(chunks)) from None
-            found = ([self._pronounce(plain, at) for at in range(len(plain))], used, lost)
+            found = ([self._pronounce(plain, at) for at in range(len(plain))], used, [*lost.elements()])
             if len(self._expanded) > CACHE:
                 self._expanded.clear()
             self._expanded[around] = found
-        if dropped is not None and found[2]:
-            dropped.update(found[2])
+        dropped += found[2]
         return found[0], found[1]
 
     def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
