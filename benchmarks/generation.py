@@ -1,6 +1,7 @@
 """Sampling speed: our loop against transformers' `generate`, same weights, interleaved in one run.
 
 Example: python benchmarks/generation.py --quick
+         python benchmarks/generation.py --device cuda
 """
 
 import argparse
@@ -22,18 +23,28 @@ SHAPES = {
 }
 PROMPT = [0, 10, 20, 30]
 TEMPERATURE, TOP_K = 0.7, 50
-CASES = (  # shape, batch, new tokens, rounds
-    ("4 layers, width 256", 1, 192, 9),
-    ("4 layers, width 256", 16, 192, 5),
-    ("4 layers, width 256", 64, 192, 5),
-    ("gpt2-125m", 1, 48, 5),
-)
+CASES = {  # shape, batch, new tokens, rounds
+    "cpu": (
+        ("4 layers, width 256", 1, 192, 9),
+        ("4 layers, width 256", 16, 192, 5),
+        ("4 layers, width 256", 64, 192, 5),
+        ("gpt2-125m", 1, 48, 5),
+    ),
+    "cuda": (
+        ("4 layers, width 256", 1, 192, 9),
+        ("4 layers, width 256", 64, 192, 9),
+        ("gpt2-125m", 1, 512, 5),
+        ("gpt2-125m", 64, 512, 5),
+    ),
+}
 
 
 def measure(run: Callable[[], int], tokens: int) -> tuple[float, float]:
     """Seconds of one run: on the clock, and of CPU time over all threads."""
     wall, cpu = time.perf_counter(), time.process_time()
     made = run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     elapsed = time.perf_counter() - wall, time.process_time() - cpu
     assert made == tokens, f"{made} tokens instead of {tokens}"
     return elapsed
@@ -59,7 +70,8 @@ def theirs(model: GPT2, batch: int, new: int) -> Callable[[], int]:
     other = GPT2LMHeadModel(config).eval()
     other.load_state_dict(model.weights(), strict=False)  # the head is the embedding
     other.generation_config.eos_token_id = None
-    tokens = torch.tensor([PROMPT] * batch)
+    other.to(model.device)
+    tokens = torch.tensor([PROMPT] * batch, device=model.device)
     mask = torch.ones_like(tokens)
     options = {"do_sample": True, "temperature": TEMPERATURE, "top_k": TOP_K, "max_new_tokens": new}
 
@@ -75,22 +87,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two rounds of each")
     parser.add_argument("--threads", type=int, default=1, help="of torch; more than one is noisy on a shared machine")
+    parser.add_argument("--device", choices=list(CASES), default="cpu")
     parser.add_argument("--only", metavar="WORD", default="", help="the models with this in their name")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
     print(f"{describe()}\n")
     print(
-        f"A {len(PROMPT)}-token prompt, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.threads} thread(s); "
+        f"A {len(PROMPT)}-token prompt, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.device}, "
+        f"{arguments.threads} thread(s); "
         "medians of interleaved rounds.\n"
     )
     print("| model | batch | new tokens | transformers tok/s | phon tok/s | ratio | ratio of CPU time |")
     print("|---|---|---|---|---|---|---|")
-    for name, batch, new, rounds in CASES:
+    for name, batch, new, rounds in CASES[arguments.device]:
         if arguments.only not in name:
             continue
         model = GPT2(SHAPES[name])
         model.initialise(torch.Generator().manual_seed(0))
+        model.to(arguments.device)
         contestants = theirs(model, batch, new), ours(model, batch, new)
         tokens = batch * new
         for run in contestants:

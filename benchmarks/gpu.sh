@@ -1,5 +1,5 @@
 #!/bin/sh
-# The GPU figures of docs/performance.md: run it from the repository on a machine with one NVIDIA GPU.
+# The GPU figures of docs/performance.md and docs/generation.md: run it from the repository on a machine with one NVIDIA GPU.
 # It writes benchmarks/results/gpu-DATE.md; "python" must have phon and a CUDA build of torch.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,4 +13,7 @@ out="${1:-benchmarks/results/gpu-$(date -u +%Y-%m-%d).md}"
         python benchmarks/gpu_step.py --config "$1" --rows "$2" --micro "$3"
         echo
     done
+    echo "# Sampling on a GPU"
+    echo
+    python benchmarks/generation.py --device cuda
 } | tee "$out"

@@ -266,9 +266,11 @@ class GPT2(Model):
 
     def reader(self) -> Reading:
         """What samples fastest here, as `Model.reader` says."""
-        from train.reader import Reader  # which needs this file
+        from train.graphs import Replayer  # which need this file
+        from train.reader import Reader
 
-        return Reader(self) if self.device.type == "cpu" else self
+        kinds = {"cpu": Reader, "cuda": Replayer}
+        return kinds[self.device.type](self) if self.device.type in kinds else self
 
     def after_each(self, tokens: Tensor, source: Tensor | None = None) -> Tensor:
         """Logits (B, T, V), as `Model.after_each` says."""

@@ -4,6 +4,7 @@ Products of so few rows take hardly longer than what is around them, so a step i
 matrices lie as such a product reads them: transposed, which for 4 to 64 rows is up to twice as fast.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import torch
@@ -38,7 +39,7 @@ class Reader:
 
     def __init__(self, model: GPT2) -> None:
         self.shape: Shape = model.shape
-        self._tokens, self._places = model.wte.weight.detach(), model.wpe.weight.detach()
+        self._tokens, self.places = model.wte.weight.detach(), model.wpe.weight.detach()
         self._head = model.head.detach().t().contiguous()
         self._last = _norm(model.ln_f)
         self._blocks = [
@@ -66,19 +67,33 @@ class Reader:
     def read(self, tokens: Tensor, cache: AnyCache) -> Tensor:
         """Logits (B, V) after the last of `tokens` (B, T), as `Model.read` says."""
         assert isinstance(cache, Cache)
-        (B, T), C, H = tokens.shape, self.shape.n_embd, self.shape.n_head
-        start, stop = cache.length, cache.length + T
-        x = (self._tokens[tokens] + self._places[start:stop]).view(B * T, C)
-        for block, room in zip(self._blocks, cache.room.unbind(0), strict=True):
-            qkv = _through(block.qkv, _normed(block.before_attention, x)).view(B, T, 3, H, C // H)
-            qkv = qkv.permute(2, 0, 3, 1, 4)
+        T, start = tokens.shape[1], cache.length
+        stop = cache.length = start + T
+
+        def mix(qkv: Tensor, room: Tensor) -> Tensor:
             room[:, :, :, start:stop] = qkv[1:]
             q, (k, v) = qkv[0], room[:, :, :, :stop].unbind(0)
-            mixed = F.scaled_dot_product_attention(q, k, v) if T == 1 else attend(q, k, v, Look(), start=start)
+            return F.scaled_dot_product_attention(q, k, v) if T == 1 else attend(q, k, v, Look(), start=start)
+
+        return self.logits(tokens, self.places[start:stop], cache.room, mix)
+
+    def logits(self, tokens: Tensor, places: Tensor, rooms: Tensor, mix: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Logits (B, V) after the last of `tokens` (B, T).
+
+        Args:
+            places: (T, C) What is added to the tokens' embeddings.
+            rooms: (n_layer, 2, B, n_head, length, width) Keys and values.
+            mix: Queries, keys and values (3, B, n_head, T, width) and a block's room to mixed values
+                (B, n_head, T, width); it keeps what is new in the room.
+        """
+        (B, T), C, H = tokens.shape, self.shape.n_embd, self.shape.n_head
+        x = (self._tokens[tokens] + places).view(B * T, C)
+        for block, room in zip(self._blocks, rooms.unbind(0), strict=True):
+            qkv = _through(block.qkv, _normed(block.before_attention, x)).view(B, T, 3, H, C // H)
+            mixed = mix(qkv.permute(2, 0, 3, 1, 4), room)
             x += _through(block.proj, mixed.transpose(1, 2).reshape(B * T, C))
             h = _through(block.up, _normed(block.before_mlp, x))
             x += _through(block.down, torch.ops.aten.gelu_(h, approximate="tanh"))
-        cache.length = stop
         return _normed(self._last, x.view(B, T, C)[:, -1]) @ self._head
 
 
