@@ -106,7 +106,6 @@ class Endless(Guide):
     def __init__(self, automaton: Automaton, vocabulary: Vocabulary) -> None:
         super().__init__(automaton, vocabulary)
         self._allows[:, vocabulary.eos] = -torch.inf
-        self._lines = list(self._allows.numpy())
         self._longest = -1
 
 

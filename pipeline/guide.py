@@ -51,45 +51,42 @@ class Guide:
         self.least = int(self._left[self._start]) + 1
 
     def begin(self, n: int, device: torch.device) -> Any:
-        """The states of `n` samples that have their prompt: an array where the CPU is the device, as it is quicker."""
+        """The states of `n` samples that have their prompt: a list where the CPU is the device, as it is quicker."""
         if self._after.device != device:
             self._after, self._allows = self._after.to(device), self._allows.to(device)
             self._view()
         if device.type == "cpu":
-            return np.full(n, self._start)
+            return [self._start] * n
         return torch.full((n,), self._start, device=device)
 
     def mask(self, logits: Tensor, states: Any, left: int) -> None:
         """Take from `logits` (B, V or more) all that may not come, with `left` tokens after this one."""
-        rows = self._rows(states)
+        rows = states if self._is_whole else self._rows(states)
+        size = self._vocabulary.size
+        if logits.shape[1] > size:
+            logits[:, size:] = -torch.inf
+            logits = logits[:, :size]
         if logits.is_cpu:  # line by line: to gather the rows first takes three times as long
-            given, size = logits.numpy(), self._vocabulary.size
-            if given.shape[1] > size:
-                given[:, size:] = -np.inf
-                given = given[:, :size]
-            for line, row in zip(given, rows.tolist(), strict=True):
-                line += self._lines[row]
+            torch._foreach_add_(logits.unbind(0), [self._lines[row] for row in rows])
         else:
-            logits[:, self._vocabulary.size :] = -torch.inf
-            logits[:, : self._vocabulary.size] += self._allows.index_select(0, rows)
-        longest = self._longest if self._is_whole else max(self._farthest[row] for row in rows.tolist())
+            logits += self._allows.index_select(0, rows)
+        longest = self._longest if self._is_whole else max(self._farthest[int(row)] for row in rows)
         if left <= longest:
             after = self._after[rows].cpu().numpy()
             too_far = (self._left[after] >= left) & (after != DEAD)  # with its end, an ending takes one token more
             too_far[:, self._vocabulary.eos] = False
-            refused = torch.from_numpy(too_far).to(logits.device)
-            logits[:, : self._vocabulary.size].masked_fill_(refused, -torch.inf)
+            logits.masked_fill_(torch.from_numpy(too_far).to(logits.device), -torch.inf)
 
     def follow(self, states: Any, chosen: Tensor) -> Any:
         """The states after these tokens."""
-        rows = self._rows(states)
+        rows = states if self._is_whole else self._rows(states)
         if chosen.is_cpu:
-            return self._next[rows, chosen.numpy()]
+            return [self._next[at] for at in zip(rows, chosen.tolist(), strict=True)]
         return self._after[rows, chosen].long()
 
     def row(self, state: int) -> States:
         """(V,) the state after each token, or DEAD."""
-        row = int(self._rows(np.array([state]))[0])
+        row = state if self._is_whole else self._rows([state])[0]
         return self._after[row].cpu().numpy()
 
     def after(self, state: int, token: int) -> int:
@@ -97,10 +94,8 @@ class Guide:
         return int(self.row(state)[token])
 
     def _rows(self, states: Any) -> Any:
-        """Where in the table each state is, as an array or a tensor as they are."""
-        if self._is_whole:
-            return states
-        asked = states.tolist()
+        """Where in a table of some states each is, as a list or a tensor as they are."""
+        asked = states if isinstance(states, list) else states.tolist()
         new = sorted({state for state in asked if state not in self._row_of})
         if new and len(self._row_of) * self._vocabulary.size > KEPT:
             self._row_of.clear()
@@ -109,7 +104,7 @@ class Guide:
         if new:
             self._add(new)
         found = [self._row_of[state] for state in asked]
-        return torch.tensor(found, device=states.device) if isinstance(states, Tensor) else np.array(found)
+        return torch.tensor(found, device=states.device) if isinstance(states, Tensor) else found
 
     def _add(self, states: list[int]) -> None:
         """Work out the rows of these states."""
@@ -126,9 +121,10 @@ class Guide:
             self._view()
 
     def _view(self) -> None:
-        """See the tables as arrays, which are quicker where they are on the CPU."""
+        """See the tables as what is quickest where they are on the CPU, one entry or row at a time."""
         if self._after.is_cpu:
-            self._lines, self._next = list(self._allows.numpy()), self._after.numpy()
+            after: Any = self._after.numpy()
+            self._lines, self._next = self._allows.unbind(0), memoryview(after)
 
 
 def put(table: Tensor, at: int, rows: Tensor) -> Tensor:

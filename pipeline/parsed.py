@@ -82,7 +82,7 @@ class Parsed:
         ids = [self._bytes[byte] for byte in prompt.encode()]
         if matcher.try_consume_tokens(ids) < len(ids):
             raise PipelineError(f"nothing valid begins with the prompt {prompt!r}", hint="change it", exit_code=2)
-        state = int(beside.begin(1, torch.device("cpu"))[0]) if beside else 0
+        state = beside.begin(1, torch.device("cpu"))[0] if beside else 0
         if not self._allowed(matcher, state).any():
             raise PipelineError(
                 "nothing is valid under the grammar and the notation's own together",
@@ -101,14 +101,14 @@ class Parsed:
             self._samples[number] = Written(root.matcher.deep_copy(), root.state, root.ending)
         if self._beside:
             self._beside.begin(n, device)
-        return np.array(numbers)
+        return numbers
 
     def mask(self, logits: Tensor, states: Any, left: int) -> None:
         """Take from `logits` (B, V or more) all that may not come, with `left` tokens after this one."""
         logits[:, self._vocabulary.size :] = -torch.inf
         logits = logits[:, : self._vocabulary.size]
         self._is_last = not left
-        rows = [self._samples.get(number) for number in states.tolist()]
+        rows = [self._samples.get(number) for number in states]
         refused = np.ones(logits.shape, bool)
         for row, sample in enumerate(rows):
             if sample is None:
@@ -122,10 +122,9 @@ class Parsed:
 
     def follow(self, states: Any, chosen: Tensor) -> Any:
         """The numbers of the samples, to which these tokens were added; beams go on from one sample in several ways."""
-        numbers = states.tolist()
-        ways = Counter(numbers)
+        ways = Counter(states)
         after = []
-        for number, token in zip(numbers, chosen.tolist(), strict=True):
+        for number, token in zip(states, chosen.tolist(), strict=True):
             sample = self._samples.get(number)
             if sample is None or token == self._vocabulary.eos or self._is_last:
                 after.append(ENDED)
@@ -141,7 +140,7 @@ class Parsed:
             self._samples[after[-1]] = sample
         for number in ways:
             self._samples.pop(number, None)
-        return np.array(after)
+        return after
 
     def _allowed(self, matcher: Any, state: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(V,) the tokens that may come."""

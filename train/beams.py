@@ -19,7 +19,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from train.contract import Contract
 from train.draw import Sampling, repetition
 from train.errors import TrainError
-from train.generate import Guide
+from train.generate import Guide, of_lines
 from train.model import Cache, Reading
 
 
@@ -106,7 +106,7 @@ class Held(LogitsProcessor):  # type: ignore[misc]
         if self._guide:
             beams = [tuple(ids) for ids in input_ids[:, self._start :].tolist()]
             if beams[0]:
-                before = self._states[[self._line[beam[:-1]] for beam in beams]]
+                before = of_lines(self._states, [self._line[beam[:-1]] for beam in beams])
                 self._states = self._guide.follow(before, input_ids[:, -1])
             else:
                 self._states = self._guide.begin(len(beams), scores.device)

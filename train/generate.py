@@ -53,7 +53,7 @@ class Sample:
 class Guide(Protocol):
     """What keeps samples to a grammar, and able to end within the tokens that are left.
 
-    The states of a batch are its own affair: an array or a tensor with one for each line.
+    The states of a batch are its own affair: a list or a tensor with one for each line.
 
     Attributes:
         least: Tokens after the prompt that the shortest takes, with its end.
@@ -297,11 +297,16 @@ def read_batch(
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
             tokens, read, written, numbers = tokens[kept], read[kept], written[kept], numbers[kept]
-            states = states[lines] if guide else None
+            states = of_lines(states, lines) if guide else None
             running = [running[line] for line in lines]
     for line, row in enumerate(running):
         if row >= 0:
             yield row, written[line].tolist(), False
+
+
+def of_lines(states: Any, lines: Sequence[int]) -> Any:
+    """A guide's states of some lines."""
+    return [states[line] for line in lines] if isinstance(states, list) else states[lines]
 
 
 def exact(device: torch.device) -> torch.dtype:
