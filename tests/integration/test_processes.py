@@ -1,5 +1,6 @@
 """Several real processes that train one model: what they promise together, and what one of them may do to all."""
 
+import functools
 import os
 import random
 import re
@@ -7,18 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.jobs import faulty, launch, other, together
+from tests.jobs import faulty, launch, together
 from tests.toy import (
     ENVIRONMENT,
     ROOT,
     TOY,
     command,
     killed,
+    linked,
     log,
     losses,
     start,
@@ -30,22 +33,36 @@ from tests.toy import (
 )
 
 EXACT = [*TOY, "train.precision=fp32", "model.dropout=0", "optim.name=adamw"]
+BY_TWOS = [*EXACT, "train.micro_batch=2"]
+Alone = Callable[..., Path]
 
 
-def test_one_and_two_processes_end_in_the_same_bytes(workspace: Path) -> None:
+@pytest.fixture(scope="module")
+def alone(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """A workspace whose run, of these settings, is by one process that nobody disturbs; trained once."""
+
+    @functools.cache
+    def train(*settings: str) -> Path:
+        place = linked(prepared, tmp_path_factory.mktemp("alone"))
+        trained(place, *settings)
+        return place
+
+    return train
+
+
+def test_one_and_two_processes_end_in_the_same_bytes(workspace: Path, alone: Alone) -> None:
     # Four micro-steps of two rows, with dropout, an average, and Muon: one process adds up what two would.
     settings = [*TOY, "train.micro_batch=2", "model.dropout=0.1", "optim.ema=0.9", "optim.name=muon"]
     together(workspace, *settings, file="ddp")
-    alone = other(workspace, "alone")
-    trained(alone, *settings)
-    assert losses(workspace) == losses(alone)
-    for (_, loss), (_, expected) in zip(validations(workspace), validations(alone), strict=True):
+    undisturbed = alone(*settings)
+    assert losses(workspace) == losses(undisturbed)
+    for (_, loss), (_, expected) in zip(validations(workspace), validations(undisturbed), strict=True):
         assert loss == pytest.approx(expected, rel=1e-6)  # a sum over rows, which two share
-    assert weights(workspace) == weights(alone)
+    assert weights(workspace) == weights(undisturbed)
 
 
-def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path) -> None:
-    settings = [*EXACT, "train.micro_batch=2"]
+def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path, alone: Alone) -> None:
+    settings = BY_TWOS
     killed(workspace, *settings, after=6)
     pair = launch(*command(workspace, *settings)[1:])
     wait_for(lambda: steps_logged(workspace) >= 14, pair)
@@ -54,16 +71,17 @@ def test_a_run_moves_from_one_process_to_two_and_back(workspace: Path) -> None:
     assert pair.returncode
     said = trained(workspace, *settings)
     assert "resumed at step" in said
-    alone = other(workspace, "alone")
-    trained(alone, *settings)
-    assert losses(workspace) == losses(alone)
-    assert weights(workspace) == weights(alone)
+    undisturbed = alone(*settings)
+    assert losses(workspace) == losses(undisturbed)
+    assert weights(workspace) == weights(undisturbed)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
-def test_a_run_that_is_stopped_and_moved_at_any_moment_ends_in_the_same_bytes(workspace: Path, seed: int) -> None:
-    settings, draw = [*EXACT, "train.micro_batch=2"], random.Random(seed)
+def test_a_run_that_is_stopped_and_moved_at_any_moment_ends_in_the_same_bytes(
+    workspace: Path, alone: Alone, seed: int
+) -> None:
+    settings, draw = BY_TWOS, random.Random(seed)
     for _ in range(3):
         process: subprocess.Popen[Any] = (
             start(workspace, *settings) if draw.random() < 0.5 else launch(*command(workspace, *settings)[1:])
@@ -72,13 +90,12 @@ def test_a_run_that_is_stopped_and_moved_at_any_moment_ends_in_the_same_bytes(wo
         process.send_signal(draw.choice([signal.SIGTERM, signal.SIGINT]))
         process.communicate(timeout=60)
     together(workspace, *settings)
-    alone = other(workspace, "alone")
-    trained(alone, *settings)
-    assert losses(workspace) == losses(alone)
-    assert weights(workspace) == weights(alone)
+    undisturbed = alone(*settings)
+    assert losses(workspace) == losses(undisturbed)
+    assert weights(workspace) == weights(undisturbed)
 
 
-def test_shards_of_a_model_learn_what_the_whole_learns(workspace: Path) -> None:
+def test_shards_of_a_model_learn_what_the_whole_learns(workspace: Path, alone: Alone) -> None:
     settings = [*EXACT, "log.sample_every=12", "log.n_samples=1"]
     process = launch(*command(workspace, *settings)[1:], file="fsdp2")
     wait_for(lambda: steps_logged(workspace) >= 12, process)
@@ -87,15 +104,14 @@ def test_shards_of_a_model_learn_what_the_whole_learns(workspace: Path) -> None:
     said = together(workspace, *settings, file="fsdp2")
     assert "resumed at step" in said
     assert "weights shared out among 2 processes" in said
-    alone = other(workspace, "alone")
-    trained(alone, *settings)
-    for (step, loss), (same_step, expected) in zip(losses(workspace), losses(alone), strict=True):
+    undisturbed = alone(*EXACT)
+    for (step, loss), (same_step, expected) in zip(losses(workspace), losses(undisturbed), strict=True):
         assert step == same_step
         assert loss == pytest.approx(expected, rel=1e-4)
     assert len([record for record in log(workspace) if "samples" in record]) == 8
     from safetensors.torch import load_file
 
-    ours, theirs = (load_file(p / "runs" / "tiny" / "model" / "model.safetensors") for p in (workspace, alone))
+    ours, theirs = (load_file(p / "runs" / "tiny" / "model" / "model.safetensors") for p in (workspace, undisturbed))
     for name, tensor in theirs.items():
         assert ours[name].sub(tensor).abs().max() < 2e-3, name
 
@@ -107,31 +123,31 @@ def test_what_needs_whole_matrices_is_refused_with_shards(workspace: Path, setti
 
 
 @pytest.mark.parametrize("fault", ["memory@1:5", "one-row@0:3"])
-def test_memory_short_on_one_rank_changes_no_loss(workspace: Path, fault: str) -> None:
+def test_memory_short_on_one_rank_changes_no_loss(workspace: Path, alone: Alone, fault: str) -> None:
     micro = "train.micro_batch=4" if fault.startswith("memory") else "train.micro_batch=1"
     code, said, _ = faulty(workspace, fault, *EXACT, micro)
     assert code == 0, said
     expected = "2 rows a micro-step from now on, in place of 4" if "memory" in fault else "gradient checkpointing is on"
     assert said.count(expected) == 1
-    alone = other(workspace, "alone")
-    trained(alone, *EXACT)
-    for (step, loss), (same_step, other_loss) in zip(losses(workspace), losses(alone), strict=True):
+    undisturbed = alone(*EXACT)
+    for (step, loss), (same_step, other_loss) in zip(losses(workspace), losses(undisturbed), strict=True):
         assert step == same_step
         assert loss == pytest.approx(other_loss, rel=1e-6 * 24)  # of 24 updates, each on the last one's rounding
-    norms = [[record["grad_norm"] for record in log(place) if "grad_norm" in record] for place in (workspace, alone)]
+    norms = [
+        [record["grad_norm"] for record in log(place) if "grad_norm" in record] for place in (workspace, undisturbed)
+    ]
     assert norms[0][:7] == pytest.approx(norms[1][:7], rel=1e-4)  # no gradient counted twice
 
 
-def test_a_process_that_is_really_short_of_memory_goes_on_with_fewer_rows(workspace: Path) -> None:
+def test_a_process_that_is_really_short_of_memory_goes_on_with_fewer_rows(workspace: Path, alone: Alone) -> None:
     large = ["model.n_layer=1", "model.n_embd=256", "data.seq_len=128", "train.global_batch=8192", "train.max_steps=3"]
     settings = [*EXACT, *large, "train.micro_batch=64", "log.eval_every=0", "log.save_every=0", "optim.warmup_steps=0"]
     script = [sys.executable, str(ROOT / "tests" / "faults.py"), "limit@0:1", "--", *command(workspace, *settings)[2:]]
     done = subprocess.run(script, capture_output=True, text=True, env=ENVIRONMENT, timeout=240)
     assert done.returncode == 0, done.stderr
     assert "rows a micro-step from now on, in place of 64" in done.stderr
-    alone = other(workspace, "alone")
-    trained(alone, *settings)
-    for (_, loss), (_, expected) in zip(losses(workspace), losses(alone), strict=True):
+    undisturbed = alone(*settings)
+    for (_, loss), (_, expected) in zip(losses(workspace), losses(undisturbed), strict=True):
         assert loss == pytest.approx(expected, rel=1e-5)
 
 
@@ -177,21 +193,22 @@ def test_one_rank_that_is_never_finite_ends_the_job_by_name(workspace: Path) -> 
         ("stop", "error: rank 1 (pid "),
     ],
 )
-def test_one_rank_that_dies_ends_the_job_within_a_minute_by_name(workspace: Path, kind: str, sign: str) -> None:
+def test_one_rank_that_dies_ends_the_job_within_a_minute_by_name(
+    workspace: Path, alone: Alone, kind: str, sign: str
+) -> None:
     code, said, seconds = faulty(workspace, f"{kind}@1:5", *EXACT, "log.save_every=1")
     assert code != 0
     assert sign in said
     assert seconds < 60 + 15  # from the start of the job
     assert "resumed at step" in trained(workspace, *EXACT, "log.save_every=1")
-    alone = other(workspace, "alone")
-    trained(alone, *EXACT, "log.save_every=1")
-    assert weights(workspace) == weights(alone)
+    undisturbed = alone(*EXACT)
+    assert weights(workspace) == weights(undisturbed)
 
 
 @pytest.mark.parametrize(
     "moment", ["before the first step", "while training", pytest.param("at the end", marks=pytest.mark.long)]
 )
-def test_a_job_asked_to_stop_can_go_on(workspace: Path, moment: str) -> None:
+def test_a_job_asked_to_stop_can_go_on(workspace: Path, alone: Alone, moment: str) -> None:
     settings = [*EXACT, "train.micro_batch=4"]
     process = launch(*command(workspace, *settings)[1:])
     if moment == "while training":
@@ -205,10 +222,9 @@ def test_a_job_asked_to_stop_can_go_on(workspace: Path, moment: str) -> None:
     told = re.search(r"^error(?: on rank \d)?: interrupted", said, re.MULTILINE)  # whichever rank heard of it first
     assert told or (workspace / "runs" / "tiny" / "model").is_dir(), said
     together(workspace, *settings)
-    alone = other(workspace, "alone")
-    trained(alone, *settings)
-    assert losses(workspace) == losses(alone)
-    assert weights(workspace) == weights(alone)
+    undisturbed = alone(*settings)
+    assert losses(workspace) == losses(undisturbed)
+    assert weights(workspace) == weights(undisturbed)
 
 
 def test_processes_end_when_their_launcher_is_killed(workspace: Path) -> None:
