@@ -23,20 +23,26 @@ MOST_NAMES = 10  # beside points; of more, the baseline and the lowest alone are
 ALIKE = 1.02  # a spread of less than 2 % is none
 
 
-def curves(outcomes: Outcomes, picture: Path) -> bool:
-    """Validation over tokens, a line a cell: the mean of its seeds, and a band from the lowest to the highest."""
+def curves(study: Study, outcomes: Outcomes, picture: Path) -> bool:
+    """Validation over tokens, a line a cell: the mean of its seeds, and a band from the lowest to the highest.
+
+    Where cells see the same text in tokens of their own, over the share of it.
+    """
     from matplotlib import colormaps  # slow to import
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter, PercentFormatter
 
     lines = {name: band([*outcome.runs.values()]) for name, outcome in outcomes.items()}
     lines = {name: line for name, line in lines.items() if len(line) > 1}
     if not lines:
         return False
+    is_shared = "bytes" in study.hold
     is_below = len(lines) > MOST_INSIDE
     figure = blank(height=4.2 + is_below * 0.09 * len(lines))
     axes = figure.subplots()
     for number, (name, line) in enumerate(lines.items()):
         at, low, middle, high = zip(*line, strict=True)
+        if is_shared:
+            at = tuple(tokens / at[-1] for tokens in at)
         is_baseline = outcomes[name].verdict == BASELINE
         colour = DARK if is_baseline else colormaps["viridis"](number / max(1, len(lines) - 1) * 0.9)
         axes.fill_between(at, low, high, color=colour, alpha=min(0.18, 1.2 / len(lines)), linewidth=0)
@@ -45,8 +51,8 @@ def curves(outcomes: Outcomes, picture: Path) -> bool:
     lowest = min(low for line in lines.values() for _, low, _, _ in line)
     axes.set_ylim(lowest - 0.04 * (max(from_here) - lowest), max(from_here))
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
-    axes.set_xlabel("tokens learned from")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %") if is_shared else EngFormatter(sep=" "))
+    axes.set_xlabel("of the text, which is the same for all" if is_shared else "tokens learned from")
     axes.set_ylabel(f"validation, {BITS}")
     style: dict[str, Any] = {"frameon": False, "fontsize": 8}
     named = figure.legend(loc="outside lower center", ncols=2, **style) if is_below else axes.legend(**style)
@@ -129,7 +135,7 @@ def scatter(
         axes.xaxis.set_major_formatter(EngFormatter(unit=unit, sep=" "))
     axes.margins(x=0.12)
     axes.set_xlabel(label)
-    axes.set_ylabel(f"validation, {BITS}, 95 % interval")
+    axes.set_ylabel(f"validation, {BITS},\n95 % interval")
     return finish(axes, picture)
 
 

@@ -63,7 +63,7 @@ def draw_pictures(ledger: Ledger, found: Mapping[str, Outcome], folder: Path) ->
         (Picture("differences.png", "Differences"), lambda to: study_chart.differences(found, to)),
         (
             Picture("curves.png", "Learning curves, from the lowest to the highest seed"),
-            lambda to: study_chart.curves(found, to),
+            lambda to: study_chart.curves(ledger.study, found, to),
         ),
         (
             Picture("heat-map.png", "Both axes; a star differs from what it is compared with"),
