@@ -138,21 +138,20 @@ class Reader:
             dropped: Gets the reasons for what is left out.
         """
         near = places_of(NEAR, said)
-        if not self._by_text.isdisjoint(chunks[i] for i in near):
+        those = list(map(chunks.__getitem__, near))
+        if not self._by_text.isdisjoint(those):
             chunks = self._fold(text, dropped)
         else:
             choices, opened = self._choices, self._opened
             folded = near  # in ASCII, only chunks are that neighbours decide
             if not text.isascii():
                 folded = list(itertools.compress(itertools.count(), map(opened.__contains__, chunks)))
-            elif all(chunks[i] in choices for i in near):
+            elif all(map(choices.__contains__, those)):
                 rest = line.split(NEAR)
                 rest[1:] = [self._choose(chunks, i) + after for i, after in zip(near, rest[1:], strict=True)]
                 return "".join(rest)
-            lost = self._lost
-            for i in near:
-                if (chunk := chunks[i]) in lost:
-                    dropped += lost[chunk]
+            for reasons in filter(None, map(self._lost.get, those)):
+                dropped += reasons
             for i in reversed(folded):
                 if (parts := opened.get(chunks[i])) is not None:
                     chunks[i : i + 1] = parts
@@ -334,12 +333,13 @@ class Reader:
 
     def _in_context(self, chunks: Sequence[str], out: list[str], near: Sequence[int], dropped: list[str]) -> list[str]:
         """The words of a line, those that depend on their neighbours put in at the places `near`, where NEAR stands."""
+        choices = self._choices
         end = shift = 0  # chunks read, and how many more words than chunks there are before them
         for i in near:
             if i < end:
                 continue  # read with the chunk before it
             end, at = i + 1, i + shift
-            if chunks[i] in self._choices:
+            if chunks[i] in choices:
                 out[at] = self._choose(chunks, i)
                 continue
             pieces, used = self._expand(chunks, i, dropped)
