@@ -90,9 +90,12 @@ def main() -> None:
     parser.add_argument("--device", choices=list(CASES), default="cpu")
     parser.add_argument("--only", metavar="WORD", default="", help="the models with this in their name")
     arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("there is no CUDA device here")
     torch.set_num_threads(arguments.threads)
 
-    print(f"{describe()}\n")
+    card = f", {torch.cuda.get_device_name()}" if arguments.device == "cuda" else ""
+    print(f"{describe()}{card}\n")
     print(
         f"A {len(PROMPT)}-token prompt, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.device}, "
         f"{arguments.threads} thread(s); "
