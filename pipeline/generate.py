@@ -20,7 +20,7 @@ from pipeline.layout import columns_of_terminal, lay_out, legend
 from pipeline.options import json_option, workspace_option
 from pipeline.pronounce import open_text, read_lines
 from pipeline.reading import Reading, reading_options
-from pipeline.sampler import SEED, Sampler
+from pipeline.sampler import SEED, Judged, Sampler
 from pipeline.show import bar, printable
 from pipeline.stream import Stream, stream
 from pipeline.trained import find_model
@@ -163,6 +163,12 @@ def command(
         """Count a sample that an earlier run has written."""
         valid_of[samplings[0]] += record["valid"]
 
+    def printed(sample: Judged, settings: dict[str, Any]) -> str:
+        """A sample as an object, as its text alone, or laid out for reading."""
+        if as_json:
+            return json.dumps({**sample.record(), **settings})
+        return printable(sample.text) if is_bare else lay_out(sample, width, in_color=in_color)
+
     goes_on = as_json and out is not None and not (reading.strip or reading.say)
     depends = {
         **facts.model_dump(exclude={"format", "made"}),
@@ -191,12 +197,7 @@ def command(
             for sample in keeper.keep(read(new, sampling.temperature)):
                 valid_of[sampling] += sample.valid
                 n_tokens += sample.n_tokens
-                if as_json:
-                    write(json.dumps({**sample.record(), **settings}))
-                elif is_bare:
-                    write(printable(sample.text))
-                else:
-                    write(lay_out(sample, width, in_color=in_color))
+                write(printed(sample, settings))
                 done += 1
                 if tell:
                     tell(done)
