@@ -140,15 +140,15 @@ def scatter(
 
 
 def heat_map(study: Study, outcomes: Outcomes, picture: Path) -> bool:
-    """Bits per byte over two axes; a star marks what differs from the cell it is compared with."""
+    """Bits per byte over two axes, if most of it is there; a star marks what differs from what it is compared with."""
     wide = [axis for axis, values in study.axes.items() if len(values) > 1]
     if len(wide) != 2:
         return False
     down, across = wide
     found = {place(outcome.cell, wide): outcome for outcome in outcomes.values() if outcome.bits}
-    if not found:
-        return False
     rows, columns = study.axes[down], study.axes[across]
+    if 2 * len(found) < len(rows) * len(columns):
+        return False
     values = [[bits_at(found.get((str(row), str(column)))) for column in columns] for row in rows]
     figure = blank(2.2 + 0.95 * len(columns), 1.5 + 0.55 * len(rows))
     axes = figure.subplots()
