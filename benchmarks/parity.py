@@ -9,6 +9,7 @@ Needs what benchmarks/prepare.py needs.
 Example: python benchmarks/parity.py --quick
 """
 
+import os
 import random
 import resource
 import subprocess
@@ -55,7 +56,10 @@ def cold(program: str, lines: Sequence[str]) -> float:
     """CPU seconds of a program for some lines, from the start of Python on."""
     text = "\n".join(lines)
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, input=text, cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
+    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # as `phon` has it
+    done = subprocess.run(
+        command, input=text, cwd=ROOT, env=one_thread, capture_output=True, check=True, encoding="utf-8"
+    )
     return float(done.stdout)
 
 

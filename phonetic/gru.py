@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from phonetic.errors import PhoneticError
 from phonetic.phones import compact, words
-from phonetic.threads import one_thread
 
 Floats = npt.NDArray[np.float32]
 
@@ -76,9 +75,7 @@ class Guesser:
         found = [""] * len(words)
         for first in range(0, len(order), BATCH):
             part = order[first : first + BATCH]
-            with one_thread():
-                said = self._predict_sorted([words[i] for i in part])
-            for i, phones in zip(part, said, strict=True):
+            for i, phones in zip(part, self._predict_sorted([words[i] for i in part]), strict=True):
                 found[i] = phones
         return found
 

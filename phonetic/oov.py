@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from phonetic.lexicon import DATA
 from phonetic.phones import VOWEL_LETTERS
-from phonetic.threads import one_thread
 
 Array = npt.NDArray[Any]
 
@@ -73,8 +72,7 @@ class Guesser:
         found: dict[str, str] = {}
         for first in range(0, len(order), BATCH):
             part = order[first : first + BATCH]
-            with one_thread():
-                found |= zip(part, self._predict_sorted(part), strict=True)
+            found |= zip(part, self._predict_sorted(part), strict=True)
         return [found[word] for word in words]
 
     def _predict_sorted(self, words: list[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """`phon pronounce`: the conversion as a filter, a line in, a line out."""
 
-import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from phonetic.own_words import compact_words
+from pipeline.blocks import gather
 from pipeline.errors import PipelineError
 from pipeline.notation import Choice, notation_options
 from pipeline.options import json_option
@@ -19,7 +19,7 @@ from train.notation import Notation
 if TYPE_CHECKING:
     from phonetic.explain import Explained
 
-BATCH = 256  # lines converted together when nobody waits for each
+BATCH = 1 << 18  # characters of lines converted together when nobody waits for each
 
 
 def read_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
@@ -45,11 +45,15 @@ def pronounce(lines: Iterable[str], notation: Notation, *, at_once: int = BATCH)
     Args:
         lines: Text, converted as it comes.
         notation: Any registered notation.
-        at_once: Lines to gather before converting; 1 answers each at once.
+        at_once: Characters of lines to gather before converting; 1 answers each line at once.
     """
-    rest = iter(lines)
-    while batch := list(itertools.islice(rest, at_once)):
+    for batch in gather(lines, weight, at_once):
         yield from notation.convert(batch)
+
+
+def weight(line: str) -> int:
+    """Characters of a line with its end."""
+    return len(line) + 1
 
 
 class Told:

@@ -1,7 +1,6 @@
 """`phon spell`: phones back to English, a line in, a line out."""
 
 import functools
-import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,11 @@ import click
 from phonetic.forms import COMPACT, IPA, SPACED, Phones, read_phones
 from phonetic.own_words import read_words
 from phonetic.variants import MERGERS
+from pipeline.blocks import gather
 from pipeline.errors import PipelineError
 from pipeline.options import workspace_option
 from pipeline.prepare import read_manifest
-from pipeline.pronounce import BATCH, open_text, read_lines
+from pipeline.pronounce import BATCH, open_text, read_lines, weight
 from pipeline.spellings import read_counts
 from train.workspace import Workspace
 
@@ -76,13 +76,12 @@ def spell(
         form: What they are written in; told from each line if not given.
         mark: What to put around words that nobody has written before.
         name: What to call the input in errors.
-        at_once: Lines to gather before spelling; 1 answers each at once.
+        at_once: Characters of lines to gather before spelling; 1 answers each line at once.
 
     Raises:
         PipelineError: a line is not phones; says which, and where it breaks.
     """
-    numbered = enumerate(lines, 1)
-    while batch := list(itertools.islice(numbered, at_once)):
+    for batch in gather(enumerate(lines, 1), lambda numbered: weight(numbered[1]), at_once):
         read = [_read(line, form, f"{name}, line {number}") for number, line in batch]
         spelled: dict[int, str] = {}
         for stress in (True, False):

@@ -3,13 +3,10 @@
 import string
 import subprocess
 import sys
-from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from phonetic import oov
 from phonetic.g2p import Pronouncer
@@ -127,22 +124,3 @@ def test_words_without_vowel_letters_are_said() -> None:
     words = Pronouncer()
     for word in ("brrr", "hmm", "pfft", "xkcd", "grrrl", "zzz"):
         assert has_vowel(words.say(word)) or word == "hmm", word
-
-
-def test_numpy_keeps_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    encode = oov.Guesser._encode
-
-    def counted(self: oov.Guesser, letters: Any) -> Any:
-        seen.append(threads())
-        return encode(self, letters)
-
-    def threads() -> list[int]:
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    monkeypatch.setattr(oov.Guesser, "_encode", counted)
-    with threadpool_limits(2, user_api="blas"):
-        before = threads()
-        oov.guesser().predict(["gammarus"])
-        assert threads() == before
-    assert seen == [[1] * len(before)]
