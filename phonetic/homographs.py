@@ -11,7 +11,7 @@ Source: Yarowsky 1994, "Decision lists for lexical ambiguity resolution".
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -172,6 +172,11 @@ class Homographs:
     def __init__(self) -> None:
         self._entries = _entries()
         self._by_neighbours: dict[tuple[str, ...], str] = {}
+
+    @property
+    def words(self) -> Collection[str]:
+        """All that are known, in small letters."""
+        return self._entries.keys()
 
     def __contains__(self, word: str) -> bool:
         return word in self._entries

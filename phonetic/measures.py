@@ -219,7 +219,7 @@ def _measured(amount: str, number: str, before: str, after: str, after_next: str
         or before.rstrip(".") in ("ft", "feet", "foot")
         or after_next in ("wide", "long", "high", "tall", "deep", "thick")
     )
-    is_initial = re.match(r"[A-Z]\.", after) is not None
+    is_initial = after[1:2] == "." and after[0].isupper()
     one = "1" if _describes(before, after_next) else number
     if name and not is_initial and (named := _unit(name[1], name[2], one, inch=inch)):
         return f"{amount} {named}", 2

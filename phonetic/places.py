@@ -170,7 +170,12 @@ def house(digits: str) -> str:
 
 def is_area_code(inner: str, after: str) -> bool:
     """Whether (555) stands before the rest of a telephone number."""
-    return re.fullmatch(r"\d{3}", inner) is not None and re.match(r"\d{3}-\d{4}\b", after) is not None
+    return _is_group(inner) and re.match(r"\d{3}-\d{4}\b", after) is not None
+
+
+def _is_group(chunk: str) -> bool:
+    """Whether a chunk is three digits."""
+    return len(chunk) == 3 and chunk.isdecimal()
 
 
 def _telephone(chunks: Sequence[str], i: int, inner: str, before: str, after: str) -> tuple[str, int] | None:
@@ -184,9 +189,9 @@ def _telephone(chunks: Sequence[str], i: int, inner: str, before: str, after: st
         return " ".join([*parts, numbers.one_by_one("".join(rest))]), 1
     if inner.isdigit() and len(inner) > 9:
         return numbers.one_by_one(inner), 1
-    if re.fullmatch(r"[2-9]11", inner) and _bare(before) in _CALLED:
+    if inner[1:] == "11" and inner[0] in "23456789" and _bare(before) in _CALLED:
         return numbers.one_by_one(inner), 1
-    if re.fullmatch(r"\+\d{1,3}", inner) or (re.fullmatch(r"\d{3}", inner) and re.fullmatch(r"\d{3}", after)):
+    if (inner[0] == "+" and len(inner) < 5 and inner[1:].isdecimal()) or (_is_group(inner) and _is_group(after)):
         return _in_groups(chunks, i, inner)
     return None
 

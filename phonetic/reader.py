@@ -78,6 +78,7 @@ class Reader:
         self._own = own or {}
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
+        self._special = {*self._homographs.words, *SMALL_ROMAN, *self._own}  # which the lexicon does not decide
         self._raw = Said()  # chunk as it stands -> finished words, or NEAR
         self._by_text: set[str] = set()  # of NEAR, those that all of the text may decide
         self._lost: dict[str, tuple[str, ...]] = {}  # of the others, why something is dropped of them, if it is
@@ -236,12 +237,12 @@ class Reader:
         """A word of the lexicon and stops after it, where neighbours do not matter, as `_plain` has it, but sooner."""
         word = chunk.rstrip(".,;:?!")
         low = word.lower()
-        if not (low.isalpha() and low.isascii()) or low in self._homographs or low in SMALL_ROMAN or self._reduced:
+        if not (low.isalpha() and low.isascii()) or low in self._special or self._reduced:
             return None
         if word in _NEVER_PLAIN or not (word == low or word[1:].islower()):
             return None
         tail = chunk[len(word) :]
-        if low in self._own or (tail[:1] == "." and low in _SHORT_FORMS):
+        if tail[:1] == "." and low in _SHORT_FORMS:
             return None
         said = look_up(low)
         return said and said + closing(tail)
