@@ -103,12 +103,17 @@ def likeliest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     height = 1 << round(math.log2(V / k) / 2)  # about as many columns as entries in k of them
     if V % height:
         logits = F.pad(logits, (0, -V % height), value=-torch.inf)
-    table = logits.view(len(logits), height, -1)
-    columns = table.amax(1).topk(k, sorted=False).indices
-    found = table.gather(2, columns[:, None].expand(-1, height, -1)).flatten(1)
-    at = found.topk(k, sorted=False).indices
-    ids = (at // k * table.shape[2] + columns.gather(1, at % k)).sort(-1).values
+    width = logits.shape[1] // height
+    columns = logits.view(len(logits), height, width).amax(1).topk(k, sorted=False).indices
+    ids = (columns[:, None] + _rows(height, width, logits.device)).flatten(1)
+    ids = ids.gather(1, logits.gather(1, ids).topk(k, sorted=False).indices).sort(-1).values
     return logits.gather(1, ids), ids
+
+
+@functools.lru_cache(maxsize=16)
+def _rows(height: int, width: int, device: torch.device) -> Tensor:
+    """(height, 1) Where the rows of a table begin, were it written as one row."""
+    return torch.arange(0, height * width, width, device=device)[:, None]
 
 
 def inverse_cdf(shares: Tensor, uniforms: Tensor) -> Tensor:

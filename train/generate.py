@@ -253,55 +253,61 @@ def read_batch(
         arrays = filled_up([np.array(ids, np.int64) for ids in sources], contract.pad)
         given = torch.from_numpy(arrays).to(device)
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
-    written = tokens.new_empty(len(prefixes), limit)
     states: Any = guide.begin(len(prefixes), device) if guide else None
     penalise = repetition(sampling.repetition_penalty)
-    read = tokens  # what was there before, for each line
+    read = tokens  # all that was there before, for each line, where that matters
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
+    written: list[list[int]] = [[] for _ in running]
     look = 16 if device.type == "cuda" else 1  # a look at the tokens makes the host wait for the GPU
     # Leaving costs a copy of the cache, about a step, and on a GPU recorded steps, where fewer rows are hardly faster.
     share = 0.5 if device.type == "cuda" else 0.75
-    seen = 0
+    fresh: list[Tensor] = []  # chosen since the last look
     for step in range(limit):
         logits = model.read(tokens, cache).float()
         if penalise:
-            logits = penalise(torch.cat([read, written[:, :step]], 1), logits)
+            logits = penalise(read, logits)
         if guide:
             guide.mask(logits, states, limit - step - 1)
         else:
-            logits[:, contract.vocab_size :] = -torch.inf
+            if logits.shape[1] > contract.vocab_size:
+                logits[:, contract.vocab_size :] = -torch.inf
             logits.index_fill_(1, never, -torch.inf)
         chosen = choose(logits, sampling, numbers[:, step])
         if guide:
             states = guide.follow(states, chosen)
-        written[:, step] = chosen
         tokens = chosen[:, None]
+        fresh.append(chosen)
+        if penalise:
+            read = torch.cat([read, tokens], 1)
         if step % look < look - 1 and step < limit - 1:
             continue
-        ends = written[:, seen : step + 1] == contract.eos
+        news = torch.stack(fresh, 1).tolist()
+        fresh.clear()
+        ended = []
+        for line, new in enumerate(news):
+            if contract.eos in new and running[line] >= 0:
+                del new[new.index(contract.eos) + 1 :]
+                ended.append(line)
+            written[line] += new
         if watch:
-            new = zip(running, written[:, seen : step + 1].tolist(), strict=True)
-            watch([(row, ids[: [*ids, contract.eos].index(contract.eos) + 1]) for row, ids in new if row >= 0])
-        seen = step + 1
-        if not bool(ends.any()):
+            watch([(row, new) for row, new in zip(running, news, strict=True) if row >= 0])
+        if not ended:
             continue
-        for line, is_end in enumerate(ends.any(1).tolist()):
-            if is_end and running[line] >= 0:
-                ids = written[line, :seen].tolist()
-                yield running[line], ids[: ids.index(contract.eos)], True
-                running[line] = -1
+        for line in ended:
+            yield running[line], written[line][:-1], True
+            running[line] = -1
         lines = [line for line, row in enumerate(running) if row >= 0]
         if not lines:
             return
         if len(lines) <= share * len(running):
             kept = torch.tensor(lines, device=device)
             cache.keep(kept)
-            tokens, read, written, numbers = tokens[kept], read[kept], written[kept], numbers[kept]
+            tokens, read, numbers = tokens[kept], read[kept], numbers[kept]
             states = of_lines(states, lines) if guide else None
-            running = [running[line] for line in lines]
+            running, written = [running[line] for line in lines], [written[line] for line in lines]
     for line, row in enumerate(running):
         if row >= 0:
-            yield row, written[line].tolist(), False
+            yield row, written[line], False
 
 
 def of_lines(states: Any, lines: Sequence[int]) -> Any:
