@@ -19,6 +19,7 @@ from phonetic.phones import split_phones
 BEGIN, END = 0, 1  # units of no letters
 SCALE = 12.0  # steps of a cost, minus the natural logarithm of a probability, in a byte
 UNHEARD = 16.0  # the cost of a unit that is in no table
+CACHE = 1 << 14  # places whose next units are kept, some 600 bytes each
 BEAM = 24  # spellings of a beginning that are followed
 Units = tuple[int, ...]
 Order = tuple[dict[Units, dict[int, float]], dict[Units, float]]  # see Letters
@@ -98,7 +99,7 @@ class Letters:
                         other = place.get(spelled)
                         if other is None or total < other[0]:
                             place[spelled] = total, (*units, unit)
-        if len(nexts) > 1 << 16:
+        if len(nexts) > CACHE:
             nexts.clear()
         ends = [
             Spelling(cost + self.cost(units[-self.reach :], END), letters, units[self.reach :])
