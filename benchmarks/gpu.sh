@@ -1,6 +1,6 @@
 #!/bin/sh
-# The GPU figures of docs/performance.md and docs/generation.md: run it from the repository on a machine with one NVIDIA GPU.
-# It writes benchmarks/results/gpu-DATE.md; "python" must have phon and a CUDA build of torch.
+# The GPU figures of docs/performance.md and docs/generation.md: run it from the repository, on a machine with one NVIDIA
+# GPU. It writes benchmarks/results/gpu-DATE.md; "python" must have phon and a CUDA build of torch.
 set -eu
 cd "$(dirname "$0")/.."
 out="${1:-benchmarks/results/gpu-$(date -u +%Y-%m-%d).md}"

@@ -23,7 +23,8 @@ from typing import Any
 
 from benchmarks.machine import describe
 from benchmarks.prepare import DATA, ROOT, SPAWN, prose, read_rounds, size_bytes, size_mb, theirs
-from pipeline.blocks import BLOCK_BYTES, gather
+from pipeline.blocks import BLOCK_BYTES
+from pipeline.lots import gather
 from train.notation import load_notation
 
 COLD_MB, STREAM_MB = 1, 20

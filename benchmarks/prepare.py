@@ -24,7 +24,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe
-from pipeline.blocks import BLOCK_BYTES, Lot, convert, gather
+from pipeline.blocks import BLOCK_BYTES, Lot, convert
+from pipeline.lots import gather
 from train.environment import usable_cores
 from train.notation import load_notation
 

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from phonetic.counts import PAIRS, WORDS, Counts
 from pipeline.document import Document
+from pipeline.lots import gather
 from pipeline.parts import Original, Record, digest_input, find_record, part_path, record_path, write_part
 from pipeline.spellings import is_counted, write_counts
 from train.files import remove, sha256_file
@@ -19,7 +20,6 @@ DOCUMENT_BYTES = 256  # what a document weighs beside its text, so that a millio
 NOTHING_LEFT = "nothing to say"  # why a document without a single word is dropped
 
 Report = Callable[[int, int], None]  # is told the documents and their bytes so far
-T = TypeVar("T")
 
 
 class Lot(NamedTuple):
@@ -74,20 +74,6 @@ def plan(documents: Iterable[Document], folder: Path, work: str) -> Iterator[Blo
             continue
         for at, block in enumerate(part):
             yield Block(number, at, block, input, at + 1 == len(part), None)
-
-
-def gather(items: Iterable[T], weight: Callable[[T], int], enough: int) -> Iterator[list[T]]:
-    """Items in lists that weigh at least `enough`, but for the last."""
-    held: list[T] = []
-    total = 0
-    for item in items:
-        held.append(item)
-        total += weight(item)
-        if total >= enough:
-            yield held
-            held, total = [], 0
-    if held:
-        yield held
 
 
 def convert(notation: Notation, lot: Lot) -> Converted:

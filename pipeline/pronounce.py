@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from phonetic.own_words import compact_words
-from pipeline.blocks import gather
 from pipeline.errors import PipelineError
+from pipeline.lots import gather
 from pipeline.notation import Choice, notation_options
 from pipeline.options import json_option
 from pipeline.show import printable

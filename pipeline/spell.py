@@ -11,8 +11,8 @@ import click
 from phonetic.forms import COMPACT, IPA, SPACED, Phones, read_phones
 from phonetic.own_words import read_words
 from phonetic.variants import MERGERS
-from pipeline.blocks import gather
 from pipeline.errors import PipelineError
+from pipeline.lots import gather
 from pipeline.options import workspace_option
 from pipeline.prepare import read_manifest
 from pipeline.pronounce import BATCH, open_text, read_lines, weight

@@ -285,7 +285,9 @@ def read_batch(
         fresh.clear()
         ended = []
         for line, new in enumerate(news):
-            if contract.eos in new and running[line] >= 0:
+            if running[line] < 0:
+                continue
+            if contract.eos in new:
                 del new[new.index(contract.eos) + 1 :]
                 ended.append(line)
             written[line] += new
