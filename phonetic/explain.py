@@ -1,13 +1,14 @@
 """How each word of a text was read: from where its phones come, and what else it might have been."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from phonetic.format import add_closing, closing, opening
 from phonetic.lexicon import look_up
 from phonetic.normalize import core, expand
-from phonetic.reader import GUESSED, NEAR, SIMPLE, THE, Reader
+from phonetic.reader import GUESSED, NEAR, SIMPLE, THE, Reader, around
 from phonetic.reduced import reduce
 
 _GUESSED_WORDS = re.compile(f"{GUESSED}[^{GUESSED}]*{GUESSED}")
@@ -42,7 +43,7 @@ class Explainer(Reader):
     def explain(self, text: str) -> list[Explained]:
         """Each word of a text; what is not said is left out. The phones are those that `read` gives."""
         self.read([text])  # so that all unknown words are guessed
-        chunks = self._fold(text, [])
+        chunks = self._fold(self._without_markup(text, Counter()), [])
         rows: list[Explained] = []
         i = 0
         while i < len(chunks):
@@ -56,7 +57,7 @@ class Explainer(Reader):
 
     def _row(self, chunks: Sequence[str], i: int) -> tuple[Explained, int]:
         chunk, said = chunks[i], self._chunks[chunks[i]]
-        if said != NEAR:
+        if NEAR not in said:
             return self._plain_row(chunk, _GUESSED_WORDS.sub("", said)), 1
         match = SIMPLE.fullmatch(chunk)
         if match is not None and match[2].lower() in self._homographs:
@@ -65,10 +66,8 @@ class Explainer(Reader):
             line = opening(match[1]) + phones + closing(match[3])
             return Explained(chunk, "homograph", how, line, tuple(others)), 1
         words, used = expand(chunks, i)
-        pieces, _ = self._expand(chunks, i, [])
-        phones = ""
-        for said_piece, marks in pieces:
-            phones = f"{phones} {said_piece}".strip() if said_piece else add_closing(phones, marks) if phones else marks
+        found = self._expand(chunks, i, around(chunks, i))
+        phones = " ".join(filter(None, [*found.marks, found.words]))
         read_as = " ".join(words).replace("~", "")
         return Explained(" ".join(chunks[i : i + used]), "reading", read_as, phones), used
 

@@ -80,6 +80,7 @@ def _stop(run: str) -> str:
     return "..." if len(run) > 2 else "."
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def add_closing(word: str, marks: str) -> str:
     """A written word with more punctuation after it."""
     bare = word.rstrip('.,;:?!")')

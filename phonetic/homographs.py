@@ -68,6 +68,16 @@ class Homograph:
         """Cue to its place among the cues."""
         return {cue: rank for rank, cue in enumerate(self.cues)}
 
+    @functools.cached_property
+    def by_rank(self) -> list[str]:
+        """The cues in their order."""
+        return [*self.cues]
+
+    @functools.cached_property
+    def first_near(self) -> int:
+        """The place of the strongest cue that is a word near by; as many as there are cues if none is."""
+        return next((rank for cue, rank in self.ranks.items() if cue[0] == "~"), len(self.cues))
+
 
 @functools.lru_cache(maxsize=1 << 14)
 def word_class(word: str) -> str:
@@ -96,15 +106,13 @@ def context(chunks: Sequence[str], i: int) -> tuple[list[str], list[str]]:
 
 
 def beside(chunks: Sequence[str], i: int) -> tuple[list[str], list[str]]:
-    """The last of the words before `chunks[i]`, and the first of those after it, as `context` has them."""
-    before, after = ["<"], _words(chunks[i], ">")[1:2]
-    for at in range(i - 1, max(-1, i - 1 - WINDOW), -1):
-        if found := _words(chunks[at], "<"):
-            before = found[-1:]
-            break
-    if not after:
-        after = next(filter(None, (_words(chunk, ">")[:1] for chunk in chunks[i + 1 : i + 1 + WINDOW])), [">"])
-    return before, after
+    """The same, but perhaps only the two words on either side."""
+    if 1 < i < len(chunks) - 2:
+        before = _words(chunks[i - 2], "<") + _words(chunks[i - 1], "<")
+        after = _words(chunks[i], ">")[1:] + _words(chunks[i + 1], ">") + _words(chunks[i + 2], ">")
+        if len(before) > 1 and len(after) > 1:
+            return before, after
+    return context(chunks, i)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -119,16 +127,20 @@ def _words(chunk: str, end: str) -> list[str]:
 
 
 def features(word: str, before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """What cues can name: neighbours, pairs of them, their classes, words near by, the word's capital."""
+    """What cues can name of the words beside it: neighbours, pairs of them, their classes; and the word's capital."""
     p, n = before[-1], after[0]
     pp = before[-2] if len(before) > 1 else "<"
     nn = after[1] if len(after) > 1 else ">"
     cp, cn, cpp, cnn = map(word_class, (p, n, pp, nn))
     found = [f"-{p}", f"+{n}", f"-{pp} {p}", f"+{n} {nn}"]
     found += [f"c-{cp}", f"c+{cn}", f"c-{cpp}{cp}", f"c.{cp}{cn}", f"c={cpp}{cp}{cn}", f"c+{cn}{cnn}"]
-    found += [f"~{word}" for word in sorted(_near(before, after)) if len(word) > 2 and word not in CLASS_OF]
     found.append("v" if not word[0].isupper() else "^" if p != "<" else "^<")
     return found
+
+
+def features_nearby(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """What cues can name besides: words near by."""
+    return [f"~{word}" for word in sorted(_near(before, after)) if len(word) > 2 and word not in CLASS_OF]
 
 
 def _near(before: Sequence[str], after: Sequence[str]) -> set[str]:
@@ -219,9 +231,12 @@ class Homographs:
         if decided is not None:
             return decided, "rule"
         if entry.cues:
-            present = entry.ranks.keys() & features(word, *context(chunks, i))
-            if present:
-                cue = min(present, key=entry.ranks.__getitem__)
+            rank_of, n = entry.ranks.get, len(entry.ranks)
+            rank = min([rank_of(cue, n) for cue in features(word, before, after)])
+            if rank > entry.first_near:
+                rank = min([rank, *(rank_of(cue, n) for cue in features_nearby(*context(chunks, i)))])
+            if rank < n:
+                cue = entry.by_rank[rank]
                 return entry.cues[cue], f"cue {cue}"
         return entry.usual, "usual"
 

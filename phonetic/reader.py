@@ -8,10 +8,11 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
+from typing import NamedTuple
 
 from phonetic import abbreviations as short
 from phonetic import signs
-from phonetic.fold import chunks_of, parts_of
+from phonetic.fold import chunks_of, parts_of, without_markup
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
@@ -27,7 +28,11 @@ Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
 
 GUESSED = "\x01"  # on either side of the spelling of guessed words, before their phones, until those are counted
-NEAR = "\x02"  # in the place of a chunk that neighbours decide
+NEAR = "\x02"  # in the place of a chunk that neighbours decide; also in what stands for these three
+CHOICE = NEAR + "c"  # a homograph
+RARE = "\x04"  # in these two: a single character is soon looked for
+FOLDED = NEAR + RARE + "f"  # what is folded to other chunks, where neighbours decide or something is dropped
+BY_TEXT = NEAR + RARE + "t"  # what all of the text may decide
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
@@ -35,6 +40,7 @@ SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*)
 _WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\[\]{}.,;:?!-]*""")
 _PIECE = re.compile(r"(?:[A-Za-z]\.){2,}|~[A-Za-z]+|'?[A-Za-z]+(?:'[A-Za-z]+)*'?|[^A-Za-z'~]+|['~]")
 _STOP = re.compile("[.,;:?!]")
+_DASHES = re.compile("-(?: -)+")
 OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
 THE = re.compile(rf"""DA0 (?<![^ "(\n]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
 _SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME]) | {
@@ -61,6 +67,15 @@ class Said(dict[str, str]):
         return NEAR
 
 
+class Expansion(NamedTuple):
+    """What is said for a chunk among others."""
+
+    marks: Sequence[str]  # that close the word before it
+    words: str
+    used: int  # chunks that it is said for
+    lost: Sequence[str]  # why something is dropped
+
+
 class Reader:
     """English text to compact phones, with a memory of chunks it has read.
 
@@ -79,14 +94,14 @@ class Reader:
         self._words = Pronouncer(self._own)
         self._homographs = Homographs()
         self._special = {*self._homographs.words, *SMALL_ROMAN, *self._own}  # which the lexicon does not decide
-        self._raw = Said()  # chunk as it stands -> finished words, or NEAR
-        self._by_text: set[str] = set()  # of NEAR, those that all of the text may decide
-        self._lost: dict[str, tuple[str, ...]] = {}  # of the others, why something is dropped of them, if it is
+        self._raw = Said()  # chunk as it stands -> finished words, or what stands for them
+        self._lost: dict[str, tuple[str, ...]] = {}  # of the folded, why something is dropped of them, if it is
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
-        self._chunks: dict[str, str] = {}  # folded chunk -> finished words, or NEAR
+        self._chunks: dict[str, str] = {}  # folded chunk -> finished words, NEAR or CHOICE
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
         self._alone: set[str] = set()  # chunks that are only marks, which are read alike in any company
-        self._expanded: dict[tuple[str, ...] | str, tuple[list[Piece], int, list[str]]] = {}
+        self._expanded: dict[tuple[str, ...] | str, Expansion] = {}  # by all that decides
+        self._settled: dict[tuple[str, ...] | str, str] = {}  # of those, what is words for one chunk and nothing else
         self._pieces: dict[str, Piece] = {}
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
@@ -94,7 +109,6 @@ class Reader:
         if max(len(self._raw), len(self._chunks)) > CACHE:
             for memory in (
                 self._raw,
-                self._by_text,
                 self._lost,
                 self._opened,
                 self._chunks,
@@ -102,7 +116,9 @@ class Reader:
                 self._alone,
             ):
                 memory.clear()
-        dropped: list[str] = []
+        markup: Counter[str] = Counter()
+        texts = [self._without_markup(text, markup) if "<" in text else text for text in texts]
+        dropped = [*markup.elements()]
         said, missed = self._raw.__getitem__, self._raw.missed
         lines: list[str] = []
         for text in texts:
@@ -133,53 +149,51 @@ class Reader:
 
         Args:
             text: What is read.
-            chunks: What is between its white space.
-            said: What is known of each, NEAR where its neighbours decide; used up.
+            chunks: What is between its white space; used up, as `said` is.
+            said: What is known of each.
             line: The same as one line.
             dropped: Gets the reasons for what is left out.
         """
-        near = places_of(NEAR, said)
-        those = list(map(chunks.__getitem__, near))
-        if not self._by_text.isdisjoint(those):
+        folded = places_of(FOLDED, said) if RARE in line else []
+        if RARE in line and BY_TEXT in said:
             chunks = self._fold(text, dropped)
-        else:
-            choices, opened = self._choices, self._opened
-            folded = near  # in ASCII, only chunks are that neighbours decide
-            if not text.isascii():
-                folded = list(itertools.compress(itertools.count(), map(opened.__contains__, chunks)))
-            elif all(map(choices.__contains__, those)):
-                rest = line.split(NEAR)
-                rest[1:] = [self._choose(chunks, i) + after for i, after in zip(near, rest[1:], strict=True)]
-                return "".join(rest)
-            for reasons in filter(None, map(self._lost.get, those)):
-                dropped += reasons
+            try:
+                said = list(map(self._chunks.__getitem__, chunks))
+            except KeyError:
+                self._learn({chunk for chunk in chunks if chunk not in self._chunks})
+                said = list(map(self._chunks.__getitem__, chunks))
+        elif folded or not text.isascii():
+            for i in folded:
+                dropped += self._lost.get(chunks[i], ())
+            opened = self._opened
+            if not text.isascii():  # then chunks may be folded that are read alike anywhere
+                folded = [*itertools.compress(itertools.count(), map(opened.__contains__, chunks))]
             for i in reversed(folded):
-                if (parts := opened.get(chunks[i])) is not None:
-                    chunks[i : i + 1] = parts
-                    said[i : i + 1] = map(self._chunks.__getitem__, parts)
-                    near = []
-            return " ".join(self._in_context(chunks, said, near or places_of(NEAR, said), dropped))
-        try:
-            said = list(map(self._chunks.__getitem__, chunks))
-        except KeyError:
-            self._learn({chunk for chunk in chunks if chunk not in self._chunks})
-            said = list(map(self._chunks.__getitem__, chunks))
-        return " ".join(self._in_context(chunks, said, places_of(NEAR, said), dropped))
+                parts = opened[chunks[i]]
+                chunks[i : i + 1] = parts
+                said[i : i + 1] = map(self._chunks.__getitem__, parts)
+        return self._in_context(chunks, said, dropped)
 
     def _split(self, text: str) -> list[str]:
         """The chunks of a text that was read, folded."""
+        text = self._without_markup(text, Counter())
         chunks = text.split()
-        if not self._by_text.isdisjoint(chunks):
+        if BY_TEXT in map(self._raw.__getitem__, chunks):
             return self._fold(text, [])
         opened = self._opened
         if opened.keys().isdisjoint(chunks):
             return chunks
         return [part for chunk in chunks for part in opened.get(chunk, (chunk,))]
 
+    def _without_markup(self, text: str, dropped: Counter[str]) -> str:
+        """The text without markup, where that is dropped; what else becomes of it `_fold` says."""
+        return without_markup(text, dropped) if self._policy == "drop" else text
+
     def _fold(self, text: str, dropped: list[str]) -> list[str]:
+        """The chunks of a text that `_without_markup` has seen."""
         lost: Counter[str] = Counter()
         try:
-            chunks = chunks_of(text, lost, self._policy)
+            chunks = chunks_of(text, lost, self._policy, is_unmarked=self._policy == "drop")
         except Unspeakable as error:
             raise error.within(text) from None
         dropped += lost.elements()
@@ -196,8 +210,7 @@ class Reader:
         self._learn({part for one in found.values() if one for part in one[0] if part not in self._chunks})
         for raw, one in found.items():
             if one is None or (one[1] and self._policy != "drop"):
-                self._raw[raw] = NEAR
-                self._by_text.add(raw)
+                self._raw[raw] = BY_TEXT
                 continue
             parts, reasons = one
             if parts != (raw,):
@@ -205,7 +218,8 @@ class Reader:
             if reasons:
                 self._lost[raw] = reasons
             said = " ".join(map(self._chunks.__getitem__, parts))
-            self._raw[raw] = NEAR if NEAR in said or reasons or not said else said
+            is_settled = parts == (raw,) or (said and NEAR not in said)
+            self._raw[raw] = said if is_settled and not reasons else FOLDED
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -224,6 +238,7 @@ class Reader:
             match = None if said else SIMPLE.fullmatch(chunk)
             if match is not None and match[2].lower() in self._homographs:
                 self._choices[chunk] = opening(match[1]), match[2], closing(match[3])
+                self._chunks[chunk] = CHOICE
             elif not said and is_marks(chunk):
                 self._alone.add(chunk)
         if self._words.pending:
@@ -332,54 +347,63 @@ class Reader:
                 return HYPHEN_PARTS[piece.lower()]
         return self._words.say(piece)
 
-    def _in_context(self, chunks: Sequence[str], out: list[str], near: Sequence[int], dropped: list[str]) -> list[str]:
-        """The words of a line, those that depend on their neighbours put in at the places `near`, where NEAR stands."""
-        choices = self._choices
-        end = shift = 0  # chunks read, and how many more words than chunks there are before them
-        for i in near:
+    def _in_context(self, chunks: Sequence[str], said: list[str], dropped: list[str]) -> str:
+        """The line of some chunks, with what depends on neighbours put in where NEAR or CHOICE stands."""
+        for i in places_of(CHOICE, said):
+            said[i] = self._choose(chunks, i)
+        alone, settled, end = self._alone, self._settled, 0
+        for i in places_of(NEAR, said):
             if i < end:
-                continue  # read with the chunk before it
-            end, at = i + 1, i + shift
-            if chunks[i] in choices:
-                out[at] = self._choose(chunks, i)
+                continue  # read with a chunk before it
+            chunk = chunks[i]
+            company = chunk if chunk in alone else around(chunks, i)
+            if words := settled.get(company):
+                said[i] = words
                 continue
-            pieces, used = self._expand(chunks, i, dropped)
+            marks, words, used, lost = self._expanded.get(company) or self._expand(chunks, i, company)
             end = i + used
-            if at and out[at - 1] == "A0" and chunks[i] in OPERATORS and pieces:
-                out[at - 1] = LETTERS["a"]  # a = b
-            begin = max(0, at - 1)
-            put = out[begin:at]  # the word before, which marks may close
-            for words, marks in pieces:
-                _append(put, words, marks)
-            out[begin : at + used] = put
-            shift += begin + len(put) - (at + used)
-        while out and out[-1] == "-":
-            out.pop()
-        return out
+            said[i:end] = [words, *[""] * (used - 1)]
+            dropped += lost
+            if i and (marks or chunk in OPERATORS):
+                last = i - 1  # where the word before it is
+                while last and not said[last]:
+                    last -= 1
+                for some in marks:
+                    said[last] = _closed(said[last], some)
+                if chunk in OPERATORS and f" {said[last]}".endswith(" A0"):
+                    said[last] = said[last][:-2] + LETTERS["a"]  # a = b
+        line = " ".join(filter(None, said) if "" in said else said)
+        return _DASHES.sub("-", line).strip("- ") if "-" in line else line
 
     def _choose(self, chunks: Sequence[str], i: int) -> str:
         """A homograph among its neighbours, and its marks."""
         before, word, after = self._choices[chunks[i]]
         return before + self._homographs.choose(word, chunks, i) + after
 
-    def _expand(self, chunks: Sequence[str], i: int, dropped: list[str]) -> tuple[list[Piece], int]:
+    def _expand(self, chunks: Sequence[str], i: int, company: tuple[str, ...] | str) -> Expansion:
         """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
-        around: tuple[str, ...] | str = chunks[i]
-        if around not in self._alone:
-            around = ("before" if i else "", *chunks[max(0, i - 1) : i + REACH])
-        found = self._expanded.get(around)
-        if found is None:
-            lost: Counter[str] = Counter()
-            try:
-                plain, used = expand(chunks, i, lost, self._policy)
-            except Unspeakable as error:
-                raise error.within(" ".join(chunks)) from None
-            found = ([self._pronounce(plain, at) for at in range(len(plain))], used, [*lost.elements()])
-            if len(self._expanded) > CACHE:
-                self._expanded.clear()
-            self._expanded[around] = found
-        dropped += found[2]
-        return found[0], found[1]
+        lost: Counter[str] = Counter()
+        try:
+            plain, used = expand(chunks, i, lost, self._policy)
+        except Unspeakable as error:
+            raise error.within(" ".join(chunks)) from None
+        before: list[str] = []
+        words: list[str] = []
+        for at in range(len(plain)):
+            said, marks = self._pronounce(plain, at)
+            if said:
+                words.append(said)
+            elif words:
+                words[-1] = _closed(words[-1], marks)
+            elif marks:
+                before.append(marks)
+        if len(self._expanded) > CACHE:
+            self._expanded.clear()
+            self._settled.clear()
+        found = self._expanded[company] = Expansion(before, " ".join(words), used, [*lost.elements()])
+        if used == 1 and not before and not lost and chunks[i] not in OPERATORS:
+            self._settled[company] = found.words
+        return found
 
     def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
         """A piece of a reading among the others: its words, or its marks if it has none."""
@@ -410,18 +434,17 @@ def places_of(item: str, items: Sequence[str]) -> list[int]:
     return places
 
 
+def around(chunks: Sequence[str], i: int) -> tuple[str, ...]:
+    """A chunk with all that `expand` may look at to read it; `""` for what is before the first."""
+    return tuple(chunks[i - 1 : i + REACH]) if i else ("", *chunks[:REACH])
+
+
 def _is_elided(word: str) -> bool:
     """Whether the apostrophe before a word is its own: 'em, 'tis, 'gainst, but not a quoted 'word."""
     word = word.rstrip("'")
     return look_up("'" + word) is not None or (look_up(word) is None and look_up("a" + word) is not None)
 
 
-def _append(out: list[str], words: str, marks: str) -> None:
-    """Add words, a dash between words, or marks that close the word before."""
-    if words == "-":
-        if out and out[-1] != "-":
-            out.append(words)
-    elif words:
-        out.append(words)
-    elif marks and out and out[-1] != "-":
-        out[-1] = add_closing(out[-1], marks)
+def _closed(word: str, marks: str) -> str:
+    """A word with more marks after it; after a dash, or nothing, there is none that they could close."""
+    return add_closing(word, marks) if marks and word and word[-1] != "-" else word

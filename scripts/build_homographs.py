@@ -46,7 +46,8 @@ def read_examples(path: Path) -> list[Example]:
 def features(example: Example) -> list[str]:
     """The features of an example."""
     _, _, written, chunks, at = example
-    return homographs.features(written, *homographs.context(chunks, at))
+    before, after = homographs.context(chunks, at)
+    return homographs.features(written, before, after) + homographs.features_nearby(before, after)
 
 
 def learn(examples: list[Example]) -> dict[str, list[tuple[str, str]]]:
