@@ -132,7 +132,9 @@ class Reader:
                     found = list(map(said, chunks))
                     line = " ".join(found)
                 if NEAR in line:  # while its chunks are at hand
-                    line = self._read_in_context(text, chunks, found, line, dropped)
+                    if RARE in line or not text.isascii():
+                        chunks, found = self._folded(text, chunks, found, dropped)
+                    line = self._in_context(chunks, found, dropped)
             lines.append(line)
         if tally is not None:
             tally.setdefault("dropped", Counter()).update(dropped)
@@ -144,35 +146,25 @@ class Reader:
             whole = "".join(parts[::2])
         return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
-    def _read_in_context(self, text: str, chunks: list[str], said: list[str], line: str, dropped: list[str]) -> str:
-        """A text of which chunks depend on their neighbours, but for how "the" is said.
-
-        Args:
-            text: What is read.
-            chunks: What is between its white space; used up, as `said` is.
-            said: What is known of each.
-            line: The same as one line.
-            dropped: Gets the reasons for what is left out.
-        """
-        folded = places_of(FOLDED, said) if RARE in line else []
-        if RARE in line and BY_TEXT in said:
+    def _folded(self, text: str, chunks: list[str], said: list[str], dropped: list[str]) -> tuple[list[str], list[str]]:
+        """The folded chunks of a text, from what is between its white space, and what is known of each."""
+        if BY_TEXT in said:
             chunks = self._fold(text, dropped)
             try:
-                said = list(map(self._chunks.__getitem__, chunks))
+                return chunks, list(map(self._chunks.__getitem__, chunks))
             except KeyError:
                 self._learn({chunk for chunk in chunks if chunk not in self._chunks})
-                said = list(map(self._chunks.__getitem__, chunks))
-        elif folded or not text.isascii():
-            for i in folded:
-                dropped += self._lost.get(chunks[i], ())
-            opened = self._opened
-            if not text.isascii():  # then chunks may be folded that are read alike anywhere
-                folded = [*itertools.compress(itertools.count(), map(opened.__contains__, chunks))]
-            for i in reversed(folded):
-                parts = opened[chunks[i]]
-                chunks[i : i + 1] = parts
-                said[i : i + 1] = map(self._chunks.__getitem__, parts)
-        return self._in_context(chunks, said, dropped)
+                return chunks, list(map(self._chunks.__getitem__, chunks))
+        opened, places = self._opened, places_of(FOLDED, said)
+        for i in places:
+            dropped += self._lost.get(chunks[i], ())
+        if not text.isascii():  # then chunks may be folded that are read alike anywhere
+            places = [*itertools.compress(itertools.count(), map(opened.__contains__, chunks))]
+        for i in reversed(places):
+            parts = opened[chunks[i]]
+            chunks[i : i + 1] = parts
+            said[i : i + 1] = map(self._chunks.__getitem__, parts)
+        return chunks, said
 
     def _split(self, text: str) -> list[str]:
         """The chunks of a text that was read, folded."""
@@ -349,36 +341,35 @@ class Reader:
 
     def _in_context(self, chunks: Sequence[str], said: list[str], dropped: list[str]) -> str:
         """The line of some chunks, with what depends on neighbours put in where NEAR or CHOICE stands."""
+        choose, choices = self._homographs.choose, self._choices
         for i in places_of(CHOICE, said):
-            said[i] = self._choose(chunks, i)
-        alone, settled, end = self._alone, self._settled, 0
+            before, word, after = choices[chunks[i]]
+            said[i] = before + choose(word, chunks, i) + after
+        alone, settled, expanded = self._alone, self._settled, self._expanded
         for i in places_of(NEAR, said):
-            if i < end:
-                continue  # read with a chunk before it
+            if not said[i]:
+                continue  # it was read with a chunk before it
             chunk = chunks[i]
-            company = chunk if chunk in alone else around(chunks, i)
+            company = chunk if chunk in alone else tuple(chunks[i - 1 : i + REACH]) if i else around(chunks, i)
             if words := settled.get(company):
                 said[i] = words
-                continue
-            marks, words, used, lost = self._expanded.get(company) or self._expand(chunks, i, company)
-            end = i + used
-            said[i:end] = [words, *[""] * (used - 1)]
-            dropped += lost
-            if i and (marks or chunk in OPERATORS):
-                last = i - 1  # where the word before it is
-                while last and not said[last]:
-                    last -= 1
-                for some in marks:
-                    said[last] = _closed(said[last], some)
-                if chunk in OPERATORS and f" {said[last]}".endswith(" A0"):
-                    said[last] = said[last][:-2] + LETTERS["a"]  # a = b
+            else:
+                marks, words, used, lost = expanded.get(company) or self._expand(chunks, i, company)
+                said[i] = words
+                if used > 1:
+                    said[i + 1 : i + used] = [""] * (used - 1)
+                if lost:
+                    dropped += lost
+                if i and (marks or chunk in OPERATORS):
+                    last = i - 1  # where the word before it is
+                    while last and not said[last]:
+                        last -= 1
+                    for some in marks:
+                        said[last] = _closed(said[last], some)
+                    if chunk in OPERATORS and f" {said[last]}".endswith(" A0"):
+                        said[last] = said[last][:-2] + LETTERS["a"]  # a = b
         line = " ".join(filter(None, said) if "" in said else said)
         return _DASHES.sub("-", line).strip("- ") if "-" in line else line
-
-    def _choose(self, chunks: Sequence[str], i: int) -> str:
-        """A homograph among its neighbours, and its marks."""
-        before, word, after = self._choices[chunks[i]]
-        return before + self._homographs.choose(word, chunks, i) + after
 
     def _expand(self, chunks: Sequence[str], i: int, company: tuple[str, ...] | str) -> Expansion:
         """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
