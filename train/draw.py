@@ -97,8 +97,12 @@ def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
 def likeliest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest logits of each row (B, V) and their ids, both (B, k), in order of ids.
 
-    They lie in the k columns with the largest maxima, were a row written as a table: a search finds these sooner.
+    They lie in the k columns with the largest maxima, were a row written as a table: a search finds these sooner,
+    unless there is one row only, where each call counts.
     """
+    if len(logits) == 1:
+        ids = logits.topk(k, sorted=False).indices.sort(-1).values
+        return logits.gather(1, ids), ids
     V = logits.shape[1]
     height = 1 << round(math.log2(V / k) / 2)  # about as many columns as entries in k of them
     if V % height:

@@ -276,12 +276,13 @@ def read_batch(
         if guide:
             states = guide.follow(states, chosen)
         tokens = chosen[:, None]
-        fresh.append(chosen)
         if penalise:
             read = torch.cat([read, tokens], 1)
-        if step % look < look - 1 and step < limit - 1:
-            continue
-        news = torch.stack(fresh, 1).tolist()
+        if look > 1:
+            fresh.append(tokens)
+            if step % look < look - 1 and step < limit - 1:
+                continue
+        news = (torch.cat(fresh, 1) if fresh else tokens).tolist()
         fresh.clear()
         ended = []
         for line, new in enumerate(news):

@@ -104,16 +104,16 @@ class Shape:
 
 
 class Cache:
-    """Keys and values of what was read so far, in room taken once: (n_layer, 2, B, n_head, T, head width)."""
+    """Keys and values of what was read so far, in room taken once: (n_layer, B, 2, n_head, T, head width)."""
 
     def __init__(self, shape: Shape, batch: int, length: int, like: Tensor) -> None:
         width = shape.n_embd // shape.n_head
-        self.room = like.new_empty(shape.n_layer, 2, batch, shape.n_head, length, width)
+        self.room = like.new_empty(shape.n_layer, batch, 2, shape.n_head, length, width)
         self.length = 0  # positions filled
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows of the batch alone."""
-        self.room = self.room[:, :, rows].contiguous()
+        self.room = self.room[:, rows].contiguous()
 
 
 class Attention(nn.Module):
@@ -141,13 +141,13 @@ class Attention(nn.Module):
         return out
 
     def read(self, x: Tensor, room: Tensor, start: int) -> Tensor:
-        """The same for T new positions after `start` cached ones; `room` (2, B, n_head, length, width) is filled."""
+        """The same for T new positions after `start` cached ones; `room` (B, 2, n_head, length, width) is filled."""
         B, T, C = x.shape
         q, k, v = self.heads(x)
         stop = start + T
-        room[0, :, :, start:stop] = k
-        room[1, :, :, start:stop] = v
-        mixed = attend(q, room[0, :, :, :stop], room[1, :, :, :stop], Look(), start=start)
+        room[:, 0, :, start:stop] = k
+        room[:, 1, :, start:stop] = v
+        mixed = attend(q, room[:, 0, :, :stop], room[:, 1, :, :stop], Look(), start=start)
         out: Tensor = self.c_proj(mixed.transpose(1, 2).reshape(B, T, C))
         return out
 

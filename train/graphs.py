@@ -31,7 +31,7 @@ class Steps(Cache):
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows of the batch alone; of fewer, steps are recorded anew."""
         if len(rows) == len(self.tokens):
-            self.room.copy_(self.room[:, :, rows])
+            self.room.copy_(self.room[:, rows])
             return
         super().keep(rows)
         self.tokens = self.tokens[rows]
@@ -67,12 +67,13 @@ class Replayer(Reader):
             bias = torch.zeros(seen, dtype=cache.room.dtype, device=self.device)
             bias = bias.masked_fill(slots > cache.at, -torch.inf)[None, None, None]
 
-            def mix(qkv: Tensor, room: Tensor) -> Tensor:
-                room.index_copy_(3, cache.at, qkv[1:])
-                k, v = room[:, :, :, :seen].unbind(0)
-                return F.scaled_dot_product_attention(qkv[0], k, v, attn_mask=bias)
+            def mix(layer: int, qkv: Tensor) -> Tensor:
+                room = cache.room[layer]
+                room.index_copy_(3, cache.at, qkv[:, 1:])
+                k, v = room[:, :, :, :seen].unbind(1)
+                return F.scaled_dot_product_attention(qkv[:, 0], k, v, attn_mask=bias)
 
-            return self.logits(cache.tokens, self.places[cache.at], cache.room, mix)
+            return self.logits(cache.tokens, self.places[cache.at], mix)
 
         if self.device.type != "cuda":
             return step

@@ -15,8 +15,6 @@ from train.attention import Look, attend
 from train.gpt2 import GPT2, Block, Cache, Shape
 from train.model import Cache as AnyCache
 
-gelu_ = torch.ops.aten.gelu_.default  # named by its overload, which takes half the time to find
-
 
 class Affine(NamedTuple):
     """A matrix from input to output, or a norm's weight, and the bias."""
@@ -72,30 +70,35 @@ class Reader:
         T, start = tokens.shape[1], cache.length
         stop = cache.length = start + T
 
-        def mix(qkv: Tensor, room: Tensor) -> Tensor:
-            room.narrow(3, start, T).copy_(qkv[1:])
-            q, (k, v) = qkv[0], room.narrow(3, 0, stop).unbind(0)
+        news = cache.room.narrow(4, start, T).unbind(0)
+        keys, values = (seen.unbind(0) for seen in cache.room.narrow(4, 0, stop).unbind(2))
+
+        def mix(layer: int, qkv: Tensor) -> Tensor:
+            news[layer].copy_(qkv.narrow(1, 1, 2))
+            q, k, v = qkv.select(1, 0), keys[layer], values[layer]
             return F.scaled_dot_product_attention(q, k, v) if T == 1 else attend(q, k, v, Look(), start=start)
 
-        return self.logits(tokens, self.places[start:stop], cache.room, mix)
+        return self.logits(tokens, self.places[start:stop], mix)
 
-    def logits(self, tokens: Tensor, places: Tensor, rooms: Tensor, mix: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def logits(self, tokens: Tensor, places: Tensor, mix: Callable[[int, Tensor], Tensor]) -> Tensor:
         """Logits (B, V) after the last of `tokens` (B, T).
 
         Args:
             places: (T, C) What is added to the tokens' embeddings.
-            rooms: (n_layer, 2, B, n_head, length, width) Keys and values.
-            mix: Queries, keys and values (3, B, n_head, T, width) and a block's room to mixed values
-                (B, n_head, T, width); it keeps what is new in the room.
+            mix: A block's number and its queries, keys and values (B, 3, n_head, T, width) to mixed values
+                (B, n_head, T, width); it keeps what is new.
         """
         (B, T), C, H = tokens.shape, self.shape.n_embd, self.shape.n_head
         x = (F.embedding(tokens, self._tokens) + places).view(B * T, C)
-        for block, room in zip(self._blocks, rooms.unbind(0), strict=True):
-            qkv = _through(block.qkv, _normed(block.before_attention, x)).view(B, T, 3, H, C // H)
-            mixed = mix(qkv.permute(2, 0, 3, 1, 4), room)
-            x += _through(block.proj, mixed.transpose(1, 2).reshape(B * T, C))
+        for layer, block in enumerate(self._blocks):
+            qkv = _through(block.qkv, _normed(block.before_attention, x))
+            if T == 1:  # which needs no change of order, and each call counts
+                mixed = mix(layer, qkv.view(B, 3, H, 1, C // H)).reshape(B, C)
+            else:
+                mixed = mix(layer, qkv.view(B, T, 3, H, C // H).permute(0, 2, 3, 1, 4)).transpose(1, 2).reshape(-1, C)
+            x += _through(block.proj, mixed)
             h = _through(block.up, _normed(block.before_mlp, x))
-            x += _through(block.down, gelu_(h, approximate="tanh"))
+            x += _through(block.down, F.gelu(h, approximate="tanh"))
         return _normed(self._last, x.view(B, T, C)[:, -1]) @ self._head
 
 
