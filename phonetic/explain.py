@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from phonetic.company import edged
 from phonetic.format import add_closing, closing, opening
 from phonetic.lexicon import look_up
-from phonetic.normalize import core, expand
-from phonetic.reader import GUESSED, NEAR, SIMPLE, THE, Reader, around
+from phonetic.normalize import core
+from phonetic.reader import GUESSED, NEAR, SIMPLE, THE, Reader
 from phonetic.reduced import reduce
 
 _GUESSED_WORDS = re.compile(f"{GUESSED}[^{GUESSED}]*{GUESSED}")
@@ -65,11 +66,10 @@ class Explainer(Reader):
             others = [other for other in self._homographs.readings(match[2].lower()) if other != phones]
             line = opening(match[1]) + phones + closing(match[3])
             return Explained(chunk, "homograph", how, line, tuple(others)), 1
-        words, used = expand(chunks, i)
-        found = self._expand(chunks, i, around(chunks, i))
+        found = self._near(edged(chunks), i)
         phones = " ".join(filter(None, [*found.marks, found.words]))
-        read_as = " ".join(words).replace("~", "")
-        return Explained(" ".join(chunks[i : i + used]), "reading", read_as, phones), used
+        read_as = " ".join(found.plain).replace("~", "")
+        return Explained(" ".join(chunks[i : i + found.used]), "reading", read_as, phones), found.used
 
     def _plain_row(self, chunk: str, said: str) -> Explained:
         whole = SIMPLE.fullmatch(chunk)

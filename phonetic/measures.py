@@ -1,6 +1,7 @@
 """Chunks with digits in them: money, percentages, ranges, fractions, units, and plain numbers."""
 
 import re
+from collections.abc import Callable
 
 from phonetic import dates, numbers, units
 from phonetic.phones import words
@@ -39,7 +40,9 @@ _SIGN = {"-": "minus ", "+": "plus ", "±": "plus or minus ", "~": "about ", "":
 _POWER = {"2": "square ", "3": "cubic "}
 
 
-def read_number(inner: str, before: str, after: str, lead: str = "", after_next: str = "") -> tuple[str, int] | None:
+def read_number(
+    inner: str, before: str, after: str, lead: str = "", then: Callable[[], str] = str
+) -> tuple[str, int] | None:
     """What to say for `inner`, and for how many chunks it stands: it and perhaps those after it.
 
     Args:
@@ -47,18 +50,18 @@ def read_number(inner: str, before: str, after: str, lead: str = "", after_next:
         before: The whole chunk before it.
         after: The whole chunk after it, empty when punctuation parts them.
         lead: The punctuation that opens the chunk: an apostrophe shortens a year.
-        after_next: The chunk after `after`.
+        then: What gives the chunk after `after`.
     """
     if lead.endswith("'") and re.fullmatch(r"\d\d", inner):
         return numbers.two_digits(inner), 1
     if (found := dates.read(inner, before, after)) is not None:
         return found
     if inner.isdigit():
-        return _counted(inner, before, after, after_next)
+        return _counted(inner, before, after, then)
     for read in (_money, _range, _other):
-        if (found := read(inner, before, after, after_next)) is not None:
+        if (found := read(inner, before, after, then)) is not None:
             return found
-    return _counted(inner, before, after, after_next)
+    return _counted(inner, before, after, then)
 
 
 def _describes(before: str, following: str) -> bool:
@@ -69,7 +72,7 @@ def _describes(before: str, following: str) -> bool:
     return before.lower() in units.DETERMINERS or (before.lower() == "the" and not noun[0].endswith("ed"))
 
 
-def _money(inner: str, before: str, after: str, after_next: str) -> tuple[str, int] | None:
+def _money(inner: str, before: str, after: str, then: Callable[[], str]) -> tuple[str, int] | None:
     if match := _CENTS.fullmatch(inner):
         return f"{numbers.decimal(match[1])} {'cent' if match[1] == '1' else 'cents'}", 1
     if match := _MONEY_SCALE.fullmatch(inner):  # a $1-billion plan
@@ -86,7 +89,7 @@ def _money(inner: str, before: str, after: str, after_next: str) -> tuple[str, i
         scale, used = word, 2
     said = numbers.money(symbol, amount, scale or "")
     is_note = re.match(r"(?:bills?|notes?|coins?)\b", after) is not None
-    if ("." not in amount or scale) and (is_note or _describes(before, after_next if used == 2 else after)):
+    if ("." not in amount or scale) and (is_note or _describes(before, then() if used == 2 else after)):
         said = " ".join([numbers.decimal(amount), *([scale] if scale else []), numbers.CURRENCIES[symbol][0]])
     if country in units.DOLLARS_OF and symbol == "$":
         amount_said, _, unit = said.rpartition(" ")
@@ -94,7 +97,7 @@ def _money(inner: str, before: str, after: str, after_next: str) -> tuple[str, i
     return _SIGN[sign] + said, used
 
 
-def _range(inner: str, before: str, after: str, after_next: str) -> tuple[str, int] | None:
+def _range(inner: str, before: str, after: str, then: Callable[[], str]) -> tuple[str, int] | None:
     match = _RANGE.fullmatch(inner)
     if match is None:
         return None
@@ -112,7 +115,7 @@ def _range(inner: str, before: str, after: str, after_next: str) -> tuple[str, i
     return (f"{said[0]} to {second[0]}", second[1]) if said else None
 
 
-def _other(inner: str, before: str, after: str, after_next: str) -> tuple[str, int] | None:
+def _other(inner: str, before: str, after: str, then: Callable[[], str]) -> tuple[str, int] | None:
     """What a number's own shape tells: a percentage, an ordinal, a decade, a rate, a power of ten, an angle."""
     said: str | None = None
     if match := _PERCENT.fullmatch(inner):
@@ -187,7 +190,7 @@ def _arc(degrees: str, minutes: str | None, seconds: str | None, side: str | Non
     return " ".join([*said, *([DIRECTIONS[side]] if side else [])])
 
 
-def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str, int] | None:
+def _counted(inner: str, before: str, after: str, then: Callable[[], str]) -> tuple[str, int] | None:
     """A plain number with what it counts: a day of a month, a year, a mixed number, a unit."""
     match = _PLAIN.fullmatch(inner)
     if match is None:
@@ -202,35 +205,31 @@ def _counted(inner: str, before: str, after: str, after_next: str) -> tuple[str,
         return (f"{amount} {named}", 1) if named else None
     if power:
         return None
-    if after and (found := _measured(amount, number, before, after, after_next)):
+    if after and (found := _measured(amount, number, before, after, then)):
         return found
     return _SIGN[sign] + _bare(number, before, after), 1
 
 
-def _measured(amount: str, number: str, before: str, after: str, after_next: str) -> tuple[str, int] | None:
+def _measured(amount: str, number: str, before: str, after: str, then: Callable[[], str]) -> tuple[str, int] | None:
     """A number with the unit or the fraction in the chunks after it."""
     name = _UNIT_AFTER.fullmatch(after)
     if name and name[1] == "%":
         return f"{amount} percent", 2
-    # "in" is an inch only with its stop, or where brackets close on it, as in (24 in).
-    inch = (
-        after[2:3] == "."
-        or after[-1] in ")]"
-        or before.rstrip(".") in ("ft", "feet", "foot")
-        or after_next in ("wide", "long", "high", "tall", "deep", "thick")
-    )
     is_initial = after[1:2] == "." and after[0].isupper()
-    one = "1" if _describes(before, after_next) else number
-    if name and not is_initial and (named := _unit(name[1], name[2], one, inch=inch)):
-        return f"{amount} {named}", 2
-    if after in ("sq", "sq.", "cu", "cu.") and (name := _UNIT_AFTER.fullmatch(after_next)):
-        named = _unit(name[1], "2" if after[0] == "s" else "3", one)
+    if name and not is_initial and _unit(name[1], name[2], number, inch=True):
+        # "in" is an inch only with its stop, or where brackets close on it, as in (24 in).
+        inch = after[2:3] == "." or after[-1] in ")]" or before.rstrip(".") in ("ft", "feet", "foot")
+        inch = inch or then() in ("wide", "long", "high", "tall", "deep", "thick")
+        if named := _unit(name[1], name[2], "1" if _describes(before, then()) else number, inch=inch):
+            return f"{amount} {named}", 2
+    if after in ("sq", "sq.", "cu", "cu.") and (name := _UNIT_AFTER.fullmatch(then())):
+        named = _unit(name[1], "2" if after[0] == "s" else "3", "1" if _describes(before, then()) else number)
         if named:
             return f"{amount} {named}", 3
     mixed = _FRACTION.match(after)
     if mixed and not mixed[1] and number.isdigit() and 0 < int(mixed[2]) < int(mixed[3]):
         part = numbers.fraction(mixed[2], mixed[3]).replace("one ", "a ", 1)
-        unit_after = re.fullmatch(r"([A-Za-z]+)[.,;:?!)\]\"']*", after_next) if after == mixed[0] else None
+        unit_after = re.fullmatch(r"([A-Za-z]+)[.,;:?!)\]\"']*", then()) if after == mixed[0] else None
         named = _unit(unit_after[1], None, number="") if unit_after else None
         said = f"{numbers.cardinal(number)} and {part}"
         if after[len(mixed[0]) :] == '"':

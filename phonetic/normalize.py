@@ -6,11 +6,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from phonetic import abbreviations as short
 from phonetic import measures, numbers, places, signs
+from phonetic.company import Company
 from phonetic.units import CURRENCY_CODES, DETERMINERS, UNITS
 
 MARKS = re.compile(r"""([("\[{']*)(.*?)([.,;:?!")\]}']*)""", re.DOTALL)
@@ -54,33 +54,25 @@ def core(chunk: str) -> str:
     return split_marks(chunk)[1]
 
 
-def is_marks(chunk: str) -> bool:
-    """Whether a chunk is only punctuation, which `expand` reads alike among any neighbours."""
-    return chunk not in signs.DASHES and chunk not in signs.BETWEEN and not core(chunk)
-
-
-def expand(
-    chunks: Sequence[str], i: int, dropped: Counter[str] | None = None, policy: str = "drop"
-) -> tuple[list[str], int]:
-    """Plain chunks for `chunks[i]` and perhaps some after it, and how many of them they stand for."""
-    chunk = chunks[i]
+def expand(near: Company, dropped: Counter[str] | None = None, policy: str = "drop") -> tuple[list[str], int]:
+    """Plain chunks for a chunk and perhaps some after it, and how many of them they stand for."""
+    chunk = near[0]
     if chunk in signs.DASHES:
-        between = 0 < i < len(chunks) - 1 and chunks[i - 1][-1].isdigit() and core(chunks[i + 1])[:1].isdigit()
-        if chunk == "-" and between and chunks[i + 2 : i + 3] == ["="]:
+        between = near[-1][-1:].isdigit() and core(near[1])[:1].isdigit()
+        if chunk == "-" and between and near[2] == "=":
             return ["minus"], 1
-        if not between and 0 < i < len(chunks) - 1:
-            between = is_series(chunks[i - 1], chunks[i + 1])
+        between = between or is_series(near[-1], near[1])
         return ["to" if between and chunk != "--" else "-"], 1
     if (stops := _STOPS.match(chunk)) and chunk not in signs.BETWEEN:
         return [stops[0], chunk[stops.end() :]], 1  # they belong to the word before
     lead, inner, tail = split_marks(chunk)
     if not inner:
         return [tail], 1
-    if lead == "(" and tail == ")" and i + 1 < len(chunks) and places.is_area_code(inner, chunks[i + 1]):
+    if lead == "(" and tail == ")" and places.is_area_code(inner, near[1]):
         lead = tail = ""
-    reading = read(chunks, i, lead, inner, tail)
+    reading = read(near, lead, inner, tail)
     if reading is None:
-        reading = Reading(signs.read_pieces(chunks, i, inner, dropped, policy))
+        reading = Reading(signs.read_pieces(near, inner, dropped, policy))
     words = reading.words.split()
     closing = tail if reading.tail is None else reading.tail
     if not words:
@@ -90,13 +82,12 @@ def expand(
     return words, reading.used
 
 
-def read(chunks: Sequence[str], i: int, lead: str, inner: str, tail: str) -> Reading | None:
+def read(near: Company, lead: str, inner: str, tail: str) -> Reading | None:
     """The reading of a chunk that some rule knows, or None."""
-    after = chunks[i + 1] if i + 1 < len(chunks) and not tail else ""
-    before = chunks[i - 1] if i else ""
-    if found := places.read(chunks, i, inner, tail):
+    before, after = near[-1], "" if tail else near[1]
+    if found := places.read(near, inner, tail):
         words, used = found
-        ending = split_marks(chunks[i + used - 1])[2]
+        ending = split_marks(near[used - 1])[2]
         return Reading(words, used, ending.removeprefix(".") if inner in places.DIRECTIONS else ending)
     if any(character.isdigit() for character in inner):
         if signs.is_formula(inner) and not inner[0].isdigit():
@@ -106,41 +97,35 @@ def read(chunks: Sequence[str], i: int, lead: str, inner: str, tail: str) -> Rea
             return Reading(f"{word} {number[0]}", number[1], None if number[1] == 1 else "") if number else None
         if inner.isdigit() and tail[:1] in ("'", '"') and before[-1:] == ("°" if tail[0] == "'" else "'"):
             return Reading(f"{numbers.cardinal(inner)} {'minutes' if tail[0] == chr(39) else 'seconds'}", 1, tail[1:])
-        found = measures.read_number(inner, before, after, lead, chunks[i + 2] if after and i + 2 < len(chunks) else "")
+        found = measures.read_number(inner, before, after, lead, lambda: near[2] if after else "")
         if found is None:
             return None
         words, used = found
-        if (
-            used == 1
-            and tail[:1] == '"'
-            and not lead
-            and before in DETERMINERS
-            and inner.isdigit()
-            and i + 1 < len(chunks)
-        ):
+        if used == 1 and tail[:1] == '"' and not lead and before in DETERMINERS and inner.isdigit() and near[1]:
             return Reading(words + " inch", 1, tail[1:])  # a 12" pizza
         if measures.FEET.fullmatch(inner) and tail[:1] == '"':
             return Reading(words, 1, tail[1:])  # the inches' own sign
         if used == 1:
             return Reading(words)
-        last = i + used - 1
-        ending = split_marks(chunks[last])[2]
+        last = near[used - 1]
+        ending = split_marks(last)[2]
         # A unit's or p.m.'s own stop is no full stop, unless a sentence ends there.
-        if ending.startswith(".") and _is_short(chunks[last]):
-            ending = _stop(chunks, last, ending[1:])
+        if ending.startswith(".") and _is_short(last):
+            ending = _stop(last, near[used], ending[1:])
         return Reading(words, used, ending)
     if after and core(after)[:1].isdigit() and (sum_of := _money(inner, core(after), before, lead)):
         return Reading(sum_of, 2, split_marks(after)[2])
     if "/" in inner and (unit := measures.unit_alone(inner)):
         return Reading(unit)
-    numeral = _numeral(inner, tail, before, after, chunks[i + 2] if i + 2 < len(chunks) else "")
-    return _abbreviation(chunks, i, inner, tail, before) or numeral or _letter(chunks, i)
+    return (
+        _abbreviation(near, inner, tail, before) or _numeral(near, inner, before, after) or _letter(near, inner, tail)
+    )
 
 
 def _money(inner: str, amount: str, before: str, lead: str) -> str | None:
     """A sum whose currency stands before it by itself: $ 5, CAD 50."""
     if inner in numbers.CURRENCIES:
-        found = measures.read_number(inner + amount, before, "", lead, "")
+        found = measures.read_number(inner + amount, before, "", lead)
     elif inner in CURRENCY_CODES:
         found = measures.read_number(amount, "", inner)
     else:
@@ -154,29 +139,29 @@ def _is_short(chunk: str) -> bool:
     return DOTTED.fullmatch(inner) is not None or inner in UNITS or inner == "in" or inner.lower() in short.SHORT_MONTHS
 
 
-def _sentence_ends(chunks: Sequence[str], i: int) -> bool:
-    """Whether the stop of the short form at `i` also ends a sentence."""
-    if i + 1 >= len(chunks):
+def _sentence_ends(chunk: str, after: str) -> bool:
+    """Whether the stop of a short form also ends a sentence."""
+    if not after:
         return True
-    following, inner = core(chunks[i + 1]), core(chunks[i])
+    following, inner = core(after), core(chunk)
     if not following[:1].isupper() or inner.lower() in short.NEVER_LAST:
         return False
     return following.lower() in short.OPENERS or (inner.islower() and following not in short.DAYS_AND_MONTHS)
 
 
-def _stop(chunks: Sequence[str], i: int, rest: str) -> str:
+def _stop(chunk: str, after: str, rest: str) -> str:
     """The punctuation after a short form: its own stop only where a sentence ends."""
-    return rest if (rest and rest[0] in ".,;:?!") or not _sentence_ends(chunks, i) else "." + rest
+    return rest if (rest and rest[0] in ".,;:?!") or not _sentence_ends(chunk, after) else "." + rest
 
 
-def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: str) -> Reading | None:
+def _abbreviation(near: Company, inner: str, tail: str, before: str) -> Reading | None:
     low = inner.lower()
     if inner in short.NAMED:
         return Reading(short.NAMED[inner])
-    following = core(chunks[i + 1]) if i + 1 < len(chunks) else ""
+    following = core(near[1])
     if DOTTED.fullmatch(inner) and (tail.startswith(".") or low in short.DOTTED):
         words = short.DOTTED.get(low) or "~" + inner.replace(".", "")
-        return Reading(words, 1, _stop(chunks, i, tail[1:]) if tail.startswith(".") else tail)
+        return Reading(words, 1, _stop(near[0], near[1], tail[1:]) if tail.startswith(".") else tail)
     if not tail.startswith("."):
         if inner in short.BARE_MONTHS and not tail.strip(",") and (following[:1].isdigit() or before[-1:].isdigit()):
             return Reading(short.BARE_MONTHS[inner])
@@ -190,7 +175,7 @@ def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: 
         return Reading(bare)
     named = following[:1].isupper() and following.lower() not in short.OPENERS and tail == "."
     after_name = before[:1].isupper() and before[-1:].isalpha()
-    stop = _stop(chunks, i, tail[1:])
+    stop = _stop(near[0], near[1], tail[1:])
     if len(inner) == 1 and inner.isupper() and (inner != "I" or named):
         return Reading("~" + inner, 1, stop)
     if low in short.AFTER_NAME and after_name and not named:
@@ -212,7 +197,7 @@ def _abbreviation(chunks: Sequence[str], i: int, inner: str, tail: str, before: 
     return None
 
 
-def _numeral(inner: str, tail: str, before: str, after: str, then: str) -> Reading | None:
+def _numeral(near: Company, inner: str, before: str, after: str) -> Reading | None:
     """A Roman numeral, where something before it says that it is one."""
     following = core(after)
     if inner.istitle() and following in ("I", "V", "X"):  # a single letter is read with the word before it
@@ -220,7 +205,7 @@ def _numeral(inner: str, tail: str, before: str, after: str, then: str) -> Readi
         kind = inner.lower()
         if kind in short.NUMBERED_FROM_ONE:
             return Reading(f"{inner} {numbers.cardinal(str(numbers.roman(following)))}", 2, ending)
-        if kind in short.RULERS and (following != "I" or ending or then in _AFTER_RULER):
+        if kind in short.RULERS and (following != "I" or ending or near[2] in _AFTER_RULER):
             return Reading(f"{inner} the {numbers.ordinal(str(numbers.roman(following)))}", 2, ending)
         return None
     match = ROMAN.fullmatch(inner.upper() if inner in SMALL_ROMAN else inner)
@@ -242,17 +227,15 @@ def _numeral(inner: str, tail: str, before: str, after: str, then: str) -> Readi
     return None
 
 
-def _letter(chunks: Sequence[str], i: int) -> Reading | None:
+def _letter(near: Company, inner: str, tail: str) -> Reading | None:
     """`A` as a letter, and pronouns in capitals that are none: US, IT, WHO."""
-    _, inner, tail = split_marks(chunks[i])
-    before = chunks[i - 1] if i else ""
-    following = core(chunks[i + 1]) if i + 1 < len(chunks) else ""
+    if inner != "A" and inner not in short.CAPITALS:
+        return None
+    before, following = near[-1], core(near[1])
     if inner == "A":
         named = core(before).lower() in short.LETTERED
         return Reading("~A") if named or (before and (tail or not following)) else Reading("a")
-    if inner in short.CAPITALS:
-        around = [word for word in (core(before), following) if len(word) > 1 and word.isalpha()]
-        shouted = any(word.isupper() and word not in short.CAPITALS for word in around)
-        shouted = shouted and all(word.isupper() for word in around)
-        return None if shouted else Reading("~" + inner)
-    return None
+    around = [word for word in (core(before), following) if len(word) > 1 and word.isalpha()]
+    shouted = any(word.isupper() and word not in short.CAPITALS for word in around)
+    shouted = shouted and all(word.isupper() for word in around)
+    return None if shouted else Reading("~" + inner)

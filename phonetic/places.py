@@ -1,9 +1,9 @@
 """Where things are and how they are reached: streets, states, zip codes, telephones, web and e-mail addresses."""
 
 import re
-from collections.abc import Sequence
 
 from phonetic import numbers
+from phonetic.company import Company
 from phonetic.phones import words
 
 
@@ -97,26 +97,25 @@ def read_address(inner: str) -> str:
     return " ".join(said)
 
 
-def read(chunks: Sequence[str], i: int, inner: str, tail: str) -> tuple[str, int] | None:
+def read(near: Company, inner: str, tail: str) -> tuple[str, int] | None:
     """What to say for a part of a postal address or a telephone number, and for how many chunks it stands."""
-    before = chunks[i - 1] if i else ""
-    after = chunks[i + 1] if i + 1 < len(chunks) and not tail else ""
     if inner in STATES:
-        return _state(inner, before, chunks[i + 1] if i + 1 < len(chunks) else "")
+        return _state(inner, near[-1], near[1])
     if inner in DIRECTIONS and (tail == "." or not tail):
-        return _direction(chunks, i, inner)
+        return _direction(near, inner)
     if not inner[-1:].isalnum() or not (inner[0] in "+ISU" or inner[0].isdigit()):
         return None
+    before = near[-1]
     if _ZIP.fullmatch(inner) and _bare(before).title() in _ENDS_OF_STATES:
         return " ".join("oh" if digit == "0" else numbers.ONES[int(digit)] for digit in inner if digit != "-"), 1
     if inner[0] in "ISU":
         match = _ROAD.fullmatch(inner)
         return (f"~{match[1]} {house(match[2])}", 1) if match else None
     if (match := _HOUSE.fullmatch(inner)) and (
-        _leads_to_street(chunks, i, tail) or (len(match[1]) == 3 and _bare(before) in _NUMBERED)
+        _leads_to_street(near, tail) or (len(match[1]) == 3 and _bare(before) in _NUMBERED)
     ):
         return house(match[1]) + (f" ~{match[2]}" if match[2] else ""), 1
-    return _telephone(chunks, i, inner, before, after)
+    return _telephone(near, inner, before, "" if tail else near[1])
 
 
 def _bare(chunk: str) -> str:
@@ -130,26 +129,25 @@ def _state(inner: str, before: str, after: str) -> tuple[str, int] | None:
     return STATES[inner], 1
 
 
-def _direction(chunks: Sequence[str], i: int, inner: str) -> tuple[str, int] | None:
+def _direction(near: Company, inner: str) -> tuple[str, int] | None:
     """N. Main St., S. Korea, 40° N."""
-    following = _bare(chunks[i + 1]) if i + 1 < len(chunks) else ""
-    if re.fullmatch(r"\d+°|\d+['\"]|.*°.*['\"]", chunks[i - 1] if i else ""):
+    if re.fullmatch(r"\d+°|\d+['\"]|.*°.*['\"]", near[-1]):
         return DIRECTIONS[inner], 1
-    if following.capitalize() in _HALVES or _leads_to_street(chunks, i, ""):
+    if _bare(near[1]).capitalize() in _HALVES or _leads_to_street(near, ""):
         return DIRECTIONS[inner], 1
     return None
 
 
-def _leads_to_street(chunks: Sequence[str], i: int, tail: str) -> bool:
-    """Whether names alone stand between `chunks[i]` and a street: 12 Oak Dr., 450 5th Ave, 10 N. Main St."""
+def _leads_to_street(near: Company, tail: str) -> bool:
+    """Whether names alone stand between a chunk and a street: 12 Oak Dr., 450 5th Ave, 10 N. Main St."""
     if tail not in ("", "."):
         return False
-    for at in range(i + 1, min(i + 5, len(chunks))):
-        chunk = chunks[at]
-        if not (chunk[0].isupper() or chunk[0].isdigit()):
+    for at in range(1, 5):
+        chunk = near[at]
+        if not (chunk[:1].isupper() or chunk[:1].isdigit()):
             return False
         bare = _bare(chunk)
-        if at > i + 1 and chunk[:1].isupper() and bare in _STREETS:
+        if at > 1 and chunk[:1].isupper() and bare in _STREETS:
             return True
         if not re.fullmatch(r"[A-Z][A-Za-z'-]*\.?|\d+(?:st|nd|rd|th)", chunk):
             return False
@@ -178,7 +176,7 @@ def _is_group(chunk: str) -> bool:
     return len(chunk) == 3 and chunk.isdecimal()
 
 
-def _telephone(chunks: Sequence[str], i: int, inner: str, before: str, after: str) -> tuple[str, int] | None:
+def _telephone(near: Company, inner: str, before: str, after: str) -> tuple[str, int] | None:
     if is_area_code(inner, after):
         return numbers.one_by_one(inner + after[:3] + after[4:8]), 2
     if len(inner) > 7 and (match := _PHONE.fullmatch(inner)):
@@ -192,7 +190,7 @@ def _telephone(chunks: Sequence[str], i: int, inner: str, before: str, after: st
     if inner[1:] == "11" and inner[0] in "23456789" and _bare(before) in _CALLED:
         return numbers.one_by_one(inner), 1
     if (inner[0] == "+" and len(inner) < 5 and inner[1:].isdecimal()) or (_is_group(inner) and _is_group(after)):
-        return _in_groups(chunks, i, inner)
+        return _in_groups(near, inner)
     return None
 
 
@@ -201,10 +199,10 @@ def _area(code: str) -> str:
     return f"{numbers.ONES[int(code[0])]} hundred" if code[1:] == "00" else numbers.one_by_one(code)
 
 
-def _in_groups(chunks: Sequence[str], i: int, inner: str) -> tuple[str, int] | None:
+def _in_groups(near: Company, inner: str) -> tuple[str, int] | None:
     """+1 212 555 0100, or without a country 212 555 0100: groups apart by spaces."""
     groups = [inner]
-    for chunk in chunks[i + 1 : i + 5]:
+    for chunk in map(near.__getitem__, range(1, 5)):
         bare = chunk.rstrip(".,;:?!)\"'").strip("(")
         if not _LIKE_NUMBER.fullmatch(bare):
             break

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from phonetic import abbreviations as short
 from phonetic import signs
+from phonetic.company import WHOLE, Company, edged
 from phonetic.fold import chunks_of, parts_of, without_markup
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
 from phonetic.homographs import Homographs
 from phonetic.lexicon import look_up
-from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, is_marks, split_marks
+from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
 from phonetic.reduced import marked, may_reduce, reduce
@@ -34,7 +35,6 @@ RARE = "\x04"  # in these two: a single character is soon looked for
 FOLDED = NEAR + RARE + "f"  # what is folded to other chunks, where neighbours decide or something is dropped
 BY_TEXT = NEAR + RARE + "t"  # what all of the text may decide
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
-REACH = 5  # a chunk is read by one chunk before it and fewer than five from it on
 
 SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*)""")
 _WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\[\]{}.,;:?!-]*""")
@@ -74,6 +74,8 @@ class Expansion(NamedTuple):
     words: str
     used: int  # chunks that it is said for
     lost: Sequence[str]  # why something is dropped
+    plain: tuple[str, ...]  # what `expand` makes of it
+    is_words: bool  # for that chunk alone, and nothing else
 
 
 class Reader:
@@ -99,13 +101,14 @@ class Reader:
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
         self._chunks: dict[str, str] = {}  # folded chunk -> finished words, NEAR or CHOICE
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
-        self._alone: set[str] = set()  # chunks that are only marks, which are read alike in any company
-        self._expanded: dict[tuple[str, ...] | str, Expansion] = {}  # by all that decides
-        self._settled: dict[tuple[str, ...] | str, str] = {}  # of those, what is words for one chunk and nothing else
+        self._expanded: dict[str | tuple[str, ...], int | Expansion] = {}  # by what was seen, or how far to see next
+        self._settled: dict[tuple[str, ...], str] = {}  # words by all that can be seen, in one look
         self._pieces: dict[str, Piece] = {}
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
+        if len(self._settled) > CACHE:
+            self._settled.clear()
         if max(len(self._raw), len(self._chunks)) > CACHE:
             for memory in (
                 self._raw,
@@ -113,7 +116,6 @@ class Reader:
                 self._opened,
                 self._chunks,
                 self._choices,
-                self._alone,
             ):
                 memory.clear()
         markup: Counter[str] = Counter()
@@ -231,8 +233,6 @@ class Reader:
             if match is not None and match[2].lower() in self._homographs:
                 self._choices[chunk] = opening(match[1]), match[2], closing(match[3])
                 self._chunks[chunk] = CHOICE
-            elif not said and is_marks(chunk):
-                self._alone.add(chunk)
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
@@ -339,45 +339,60 @@ class Reader:
                 return HYPHEN_PARTS[piece.lower()]
         return self._words.say(piece)
 
-    def _in_context(self, chunks: Sequence[str], said: list[str], dropped: list[str]) -> str:
+    def _in_context(self, chunks: list[str], said: list[str], dropped: list[str]) -> str:
         """The line of some chunks, with what depends on neighbours put in where NEAR or CHOICE stands."""
         choose, choices = self._homographs.choose, self._choices
         for i in places_of(CHOICE, said):
             before, word, after = choices[chunks[i]]
             said[i] = before + choose(word, chunks, i) + after
-        alone, settled, expanded = self._alone, self._settled, self._expanded
-        for i in places_of(NEAR, said):
+        places = places_of(NEAR, said)
+        around, settled = edged(chunks) if places else [], self._settled
+        for i in places:
             if not said[i]:
                 continue  # it was read with a chunk before it
-            chunk = chunks[i]
-            company = chunk if chunk in alone else tuple(chunks[i - 1 : i + REACH]) if i else around(chunks, i)
-            if words := settled.get(company):
+            company = tuple(around[i : i + WHOLE])
+            if (words := settled.get(company)) is not None:
                 said[i] = words
-            else:
-                marks, words, used, lost = expanded.get(company) or self._expand(chunks, i, company)
-                said[i] = words
-                if used > 1:
-                    said[i + 1 : i + used] = [""] * (used - 1)
-                if lost:
-                    dropped += lost
-                if i and (marks or chunk in OPERATORS):
-                    last = i - 1  # where the word before it is
-                    while last and not said[last]:
-                        last -= 1
-                    for some in marks:
-                        said[last] = _closed(said[last], some)
-                    if chunk in OPERATORS and f" {said[last]}".endswith(" A0"):
-                        said[last] = said[last][:-2] + LETTERS["a"]  # a = b
+                continue
+            found = self._near(around, i)
+            said[i] = found.words
+            if found.is_words:
+                settled[company] = found.words
+                continue
+            if found.used > 1:
+                said[i + 1 : i + found.used] = [""] * (found.used - 1)
+            dropped += found.lost
+            if i and (found.marks or chunks[i] in OPERATORS):
+                last = i - 1  # where the word before it is
+                while last and not said[last]:
+                    last -= 1
+                for marks in found.marks:
+                    said[last] = _closed(said[last], marks)
+                if chunks[i] in OPERATORS and f" {said[last]}".endswith(" A0"):
+                    said[last] = said[last][:-2] + LETTERS["a"]  # a = b
         line = " ".join(filter(None, said) if "" in said else said)
         return _DASHES.sub("-", line).strip("- ") if "-" in line else line
 
-    def _expand(self, chunks: Sequence[str], i: int, company: tuple[str, ...] | str) -> Expansion:
-        """What `expand` makes of a chunk among its neighbours, pronounced; remembered by all it looks at."""
+    def _near(self, around: Sequence[str], i: int) -> Expansion:
+        """What is said for a chunk among its neighbours; remembered by all that decides it.
+
+        Args:
+            around: The chunks, `edged`.
+            i: Which one, counted without the edge.
+        """
+        found = self._expanded.get(around[i + 1])
+        while isinstance(found, int):
+            found = self._expanded.get(tuple(around[i : i + found + 2]))
+        return found or self._expand(around, i)
+
+    def _expand(self, around: Sequence[str], i: int) -> Expansion:
+        """What `expand` makes of a chunk among its neighbours, pronounced."""
+        near = Company(around, i)
         lost: Counter[str] = Counter()
         try:
-            plain, used = expand(chunks, i, lost, self._policy)
+            plain, used = expand(near, lost, self._policy)
         except Unspeakable as error:
-            raise error.within(" ".join(chunks)) from None
+            raise error.within(" ".join(around).strip(" ")) from None
         before: list[str] = []
         words: list[str] = []
         for at in range(len(plain)):
@@ -390,10 +405,14 @@ class Reader:
                 before.append(marks)
         if len(self._expanded) > CACHE:
             self._expanded.clear()
-            self._settled.clear()
-        found = self._expanded[company] = Expansion(before, " ".join(words), used, [*lost.elements()])
-        if used == 1 and not before and not lost and chunks[i] not in OPERATORS:
-            self._settled[company] = found.words
+        is_words = used == 1 and not before and not lost and near[0] not in OPERATORS
+        key: str | tuple[str, ...] = near[0]
+        for reach in near.steps:
+            self._expanded[key] = reach
+            key = tuple(around[i : i + reach + 2])
+        found = self._expanded[key] = Expansion(
+            before, " ".join(words), used, [*lost.elements()], tuple(plain), is_words
+        )
         return found
 
     def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
@@ -423,11 +442,6 @@ def places_of(item: str, items: Sequence[str]) -> list[int]:
         i = items.index(item, i + 1)
         places.append(i)
     return places
-
-
-def around(chunks: Sequence[str], i: int) -> tuple[str, ...]:
-    """A chunk with all that `expand` may look at to read it; `""` for what is before the first."""
-    return tuple(chunks[i - 1 : i + REACH]) if i else ("", *chunks[:REACH])
 
 
 def _is_elided(word: str) -> bool:

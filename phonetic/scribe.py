@@ -6,10 +6,11 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from phonetic.company import edged
 from phonetic.counts import AFTER_CAPITAL, AFTER_SMALL, BEGINNING, FIRST, PAIRS, WORDS
 from phonetic.format import parts_of
-from phonetic.normalize import core, expand
-from phonetic.reader import CACHE, NEAR, REACH, SIMPLE, Reader, Tally
+from phonetic.normalize import core
+from phonetic.reader import CACHE, NEAR, SIMPLE, Reader, Tally
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"
@@ -95,7 +96,7 @@ class Scribe(Reader):
     ) -> None:
         super().__init__(unspeakable, own, reduced=reduced)
         self._spellings: dict[str, tuple[str, ...]] = {}  # chunk -> its words
-        self._readings: dict[tuple[str, ...], tuple[tuple[str, ...], int]] = {}  # chunk among others -> its words
+        self._readings: dict[tuple[str, ...], tuple[str, ...]] = {}  # what a chunk is read as -> its words
         self._items = Items()
 
     def spelled(self, text: str, line: str) -> list[tuple[str, str]]:
@@ -151,19 +152,18 @@ class Scribe(Reader):
 
     def _in_line(self, chunks: Sequence[str], i: int) -> tuple[tuple[str, ...], int]:
         """The words of a chunk among its neighbours, and the first chunk after what is read with it."""
-        around = ("before" if i else "", *chunks[max(0, i - 1) : i + REACH])
-        found = self._readings.get(around)
+        near = self._near(edged(chunks), i)
+        found = self._readings.get(near.plain)
         if found is None:
-            plain, used = expand(chunks, i, None, self._policy)
             words: list[str] = []
-            for at, piece in enumerate(plain):
-                said, _ = self._pronounce(plain, at)
+            for at, piece in enumerate(near.plain):
+                said, _ = self._pronounce(near.plain, at)
                 if said:
                     words += (DASH,) if said == DASH else _spelled(piece, said)
             if len(self._readings) > CACHE:
                 self._readings.clear()
-            found = self._readings[around] = (tuple(words), used)
-        return found[0], i + found[1]
+            found = self._readings[near.plain] = tuple(words)
+        return found, i + near.used
 
 
 def _join(words: list[str], more: Sequence[str]) -> None:

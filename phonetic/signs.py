@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 from phonetic import measures, numbers, places
+from phonetic.company import Company
 from phonetic.g2p import CAMEL
 from phonetic.lexicon import look_up
 from phonetic.units import UNITS
@@ -74,9 +74,7 @@ def _formula(inner: str) -> str:
     return " ".join(said)
 
 
-def read_pieces(
-    chunks: Sequence[str], i: int, inner: str, dropped: Counter[str] | None = None, policy: str = "drop"
-) -> str:
+def read_pieces(near: Company, inner: str, dropped: Counter[str] | None = None, policy: str = "drop") -> str:
     """The words for a chunk's pieces; signs that are not said go by the policy of unspeakable.py."""
     if places.is_address(inner):
         return places.read_address(inner)
@@ -84,11 +82,11 @@ def read_pieces(
         return _formula(inner)
     if inner in BETWEEN:
         # Alone it is said between two words or numbers, not where it frames a heading or marks a list.
-        first, second = (chunks[j] if 0 <= j < len(chunks) else "" for j in (i - 1, i + 1))
+        first, second = near[-1], near[1]
         wanted = "[0-9]" if inner in ("*", "/") else "[A-Za-z0-9]"
         if re.search(wanted, first) and re.search(wanted, second) and inner != "/":
             return BETWEEN[inner]
-        if inner == "/" and first[-1:].isdigit() and second[:1].isdigit() and "=" in chunks[i + 2 : i + 3]:
+        if inner == "/" and first[-1:].isdigit() and second[:1].isdigit() and near[2] == "=":
             return "divided by"
         if second[:1].isdigit() and inner in COMPARED:
             return BETWEEN[inner].removeprefix("is ")
@@ -101,7 +99,7 @@ def read_pieces(
         if at > 1 and before == "-" and pieces[at - 2][0].isdigit() and len(piece) > 1 and piece in UNITS:
             said = UNITS[piece][0]  # a 5-km walk
         else:
-            said = _piece(piece, before, after, chunks[i - 1] if i and not at else before)
+            said = _piece(piece, before, after, before if at else near[-1])
         if piece[0] in '.,;:?!()[]{}"':
             if words:
                 words[-1] += piece if piece[0] not in '([{"' else ""

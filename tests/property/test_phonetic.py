@@ -2,15 +2,20 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from phonetic.arpabet import Arpabet
+from phonetic.company import BEFORE, HERE, Company, edged
 from phonetic.errors import PhoneticError
+from phonetic.fold import chunks_of
 from phonetic.ipa import Ipa
 from phonetic.lexicon import lexicon
+from phonetic.normalize import expand
 from phonetic.phones import CONSONANT_LETTERS, VOWEL_LETTERS, has_vowel
+from phonetic.reader import Reader
 from phonetic.syllables import syllables
 from phonetic.variants import MERGERS
 from phonetic.written import Written
@@ -33,6 +38,7 @@ FORMS: list[Written] = [
 ]
 
 REFUSING = Arpabet(unspeakable="error")
+READER, REDUCING = Reader(), Reader(reduced=True)
 
 # Text that looks like prose with everything that can go wrong in it, and text that looks like nothing.
 FRAGMENTS = st.sampled_from(
@@ -96,6 +102,32 @@ def test_one_by_one_is_the_same_as_together_and_as_before(texts: list[str]) -> N
     together = fresh.convert(texts)
     assert together == [ONE.convert([text])[0] for text in texts]
     assert together == fresh.convert(texts)
+
+
+@given(st.lists(FRAGMENTS, max_size=8), st.lists(FRAGMENTS, max_size=6))
+@example(["3", "1/2", "km"], ["x"])
+@example(["10", "N.", "Main", "St."], ["x"])
+@RELAXED
+def test_a_reading_depends_on_no_more_than_is_seen(fragments: list[str], others: list[str]) -> None:
+    chunks, other = chunks_of(" ".join(fragments)), chunks_of(" ".join(others))
+    for i in range(len(chunks)):
+        near = Company(edged(chunks), i)
+        reading = expand(near)
+        seen = near.steps[-1] if near.steps else HERE
+        begin, stop = i - (seen >= BEFORE), i + max(seen, 0) + 1
+        if begin >= 0 and stop <= len(chunks):  # else an end of the text was seen
+            assert expand(Company(edged([*other, *chunks[begin:stop], *other]), len(other) + i - begin)) == reading
+
+
+@given(
+    st.sampled_from(sorted(filter(str.isalpha, lexicon()))),
+    st.sampled_from(["", ".", ",", "?!", "...", ";"]),
+    st.integers(0, 2),
+)
+@RELAXED
+def test_words_are_read_alike_the_short_way_and_the_long(word: str, marks: str, case: int) -> None:
+    chunk = (word, word.capitalize(), word.upper())[case] + marks
+    assert READER.read([chunk]) == REDUCING.read([chunk])  # which goes the long way, and reduces no word by itself
 
 
 @given(ANY)

@@ -1,12 +1,13 @@
 import pytest
 
+from phonetic.company import Company, edged
 from phonetic.fold import chunks_of
 from phonetic.normalize import expand
 
 
 def read(text: str) -> str:
     """What the first chunk and those it takes with it are read as."""
-    pieces, used = expand(chunks_of(text), 0)
+    pieces, used = expand(Company(edged(chunks_of(text)), 0))
     return f"{' '.join(pieces)} +{used}"
 
 
@@ -49,4 +50,4 @@ def test_a_chunk_is_read_with_what_follows_it(text: str, words: str) -> None:
     ],
 )
 def test_a_chunk_is_read_by_what_stands_before_it(text: str, at: int, words: str) -> None:
-    assert " ".join(expand(chunks_of(text), at)[0]) == words
+    assert " ".join(expand(Company(edged(chunks_of(text)), at))[0]) == words
