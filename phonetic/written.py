@@ -1,6 +1,8 @@
 """What the notations made of phones have in common: their options, and each word rewritten once."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from phonetic import unspeakable as policies
@@ -25,6 +27,18 @@ class Reads(Protocol):
     def read(self, texts: Sequence[str], tally: "Tally | None" = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
         ...
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """No search for garbage in cycles: what a reader remembers has none, and to look it all through takes its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Written:
@@ -98,10 +112,11 @@ class Written:
         Raises:
             PhoneticError: something cannot be said, and the policy is `error`.
         """
-        lines = self._reader.read(texts, tally)
-        if tally is not None and WORDS in tally and (count := getattr(self._reader, "count", None)):
-            count(texts, lines, tally)  # g2p-en's engine does not know which word became which
-        return [self.write(line) for line in lines]
+        with no_collection():
+            lines = self._reader.read(texts, tally)
+            if tally is not None and WORDS in tally and (count := getattr(self._reader, "count", None)):
+                count(texts, lines, tally)  # g2p-en's engine does not know which word became which
+            return [self.write(line) for line in lines]
 
     def problems(self, sample: str) -> list[Problem]:
         """Where and why a sample is not what `convert` could have written; empty when it could."""
