@@ -64,10 +64,15 @@ def cold(program: str, lines: Sequence[str]) -> float:
     return float(done.stdout)
 
 
+def as_read(lines: Sequence[str]) -> list[str]:
+    """The same lines, one after the other in memory, as they are when a file was read."""
+    return "\n".join(lines).split("\n")
+
+
 def warm(engine: str, before: Sequence[str], lines: Sequence[str]) -> tuple[float, float]:
     """CPU seconds for some lines after others were read, and the most memory the process had, in MiB."""
     notation = load_notation(spec(engine))
-    for blocks in [[*gather(some, size_bytes, BLOCK_BYTES)] for some in (before, lines)]:
+    for blocks in [[*gather(as_read(some), size_bytes, BLOCK_BYTES)] for some in (before, lines)]:
         begin = time.process_time()
         for block in blocks:
             notation.convert(block, {})
@@ -82,6 +87,7 @@ def warm_in_fresh_process(engine: str, before: Sequence[str], lines: Sequence[st
 
 def floor(lines: Sequence[str]) -> float:
     """CPU seconds to split lines, look each chunk up and join what is found: the least that a dictionary can do."""
+    lines = as_read(lines)
     known = {chunk: chunk + "" for line in lines for chunk in line.split()}
     begin = time.process_time()
     for line in lines:

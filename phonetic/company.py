@@ -30,8 +30,7 @@ class Company:
         self.steps: list[int] = []
 
     def __getitem__(self, at: int) -> str:
-        reach = max(at, BEFORE) if at else HERE
-        if reach > self._reach:
+        if at and (reach := at if at > BEFORE else BEFORE) > self._reach:
             self._reach = reach
             self.steps.append(reach)
         return self._edged[self._here + at]

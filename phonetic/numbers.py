@@ -1,5 +1,6 @@
 """Numbers as an educated American reads them aloud: digits in, English words out."""
 
+import functools
 import re
 
 from phonetic.phones import words
@@ -57,6 +58,7 @@ def _below_thousand(n: int) -> list[str]:
     return words
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def cardinal(digits: str) -> str:
     """How many: `1234` is one thousand two hundred thirty four. Past the decillions, digit by digit."""
     digits = digits.lstrip("0") or "0"

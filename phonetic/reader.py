@@ -411,7 +411,7 @@ class Reader:
             self._expanded[key] = reach
             key = tuple(around[i : i + reach + 2])
         found = self._expanded[key] = Expansion(
-            before, " ".join(words), used, [*lost.elements()], tuple(plain), is_words
+            before, " ".join(words), used, [*lost.elements()] if lost else (), tuple(plain), is_words
         )
         return found
 
