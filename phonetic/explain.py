@@ -9,7 +9,8 @@ from phonetic.company import edged
 from phonetic.format import add_closing, closing, opening
 from phonetic.lexicon import look_up
 from phonetic.normalize import core
-from phonetic.reader import GUESSED, NEAR, SIMPLE, THE, Reader
+from phonetic.plain import SIMPLE
+from phonetic.reader import GUESSED, NEAR, THE, Reader
 from phonetic.reduced import reduce
 
 _GUESSED_WORDS = re.compile(f"{GUESSED}[^{GUESSED}]*{GUESSED}")

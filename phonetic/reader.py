@@ -10,20 +10,17 @@ from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
-from phonetic import abbreviations as short
 from phonetic import signs
 from phonetic.company import WHOLE, Company, edged
 from phonetic.fold import chunks_of, parts_of, without_markup
 from phonetic.format import add_closing, closing, opening
-from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
+from phonetic.g2p import LETTERS
 from phonetic.homographs import Homographs
-from phonetic.lexicon import look_up
-from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, expand, split_marks
+from phonetic.normalize import expand
 from phonetic.phones import VOWEL_LETTERS
-from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
-from phonetic.reduced import marked, may_reduce, reduce
-from phonetic.units import CURRENCY_CODES
-from phonetic.unspeakable import Unspeakable, kept
+from phonetic.plain import SIMPLE, Plain
+from phonetic.reduced import reduce
+from phonetic.unspeakable import Unspeakable
 
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
@@ -36,23 +33,10 @@ FOLDED = NEAR + RARE + "f"  # what is folded to other chunks, where neighbours d
 BY_TEXT = NEAR + RARE + "t"  # what all of the text may decide
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 
-SIMPLE = re.compile(r"""(["(\[{']*)([A-Za-z]+(?:'[A-Za-z]+)*'?)([.,;:?!")\]}']*)""")
-_WORDS_AND_MARKS = re.compile(r"""[A-Za-z'"()\[\]{}.,;:?!-]*[A-Za-z][A-Za-z'"()\[\]{}.,;:?!-]*""")
-_PIECE = re.compile(r"(?:[A-Za-z]\.){2,}|~[A-Za-z]+|'?[A-Za-z]+(?:'[A-Za-z]+)*'?|[^A-Za-z'~]+|['~]")
 _STOP = re.compile("[.,;:?!]")
 _DASHES = re.compile("-(?: -)+")
 OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
 THE = re.compile(rf"""DA0 (?<![^ "(\n]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
-_SHORT_FORMS = frozenset([*short.ALWAYS, *short.BEFORE_NAME, *short.BEFORE_NUMBER, *short.AFTER_NAME]) | {
-    form.lower() for form in [*short.CAPITALISED, *short.DAYS_TOO, *TOWN_STATES]
-}
-_CAPITALS = frozenset([*short.BARE, *short.CAPITALS, *short.NAMED, *short.BARE_MONTHS, *short.BARE_STREETS, "A"]) | {
-    *STATES,
-    *DIRECTIONS,
-    *CURRENCY_CODES,
-}
-_BEFORE_NUMERAL = frozenset(word.capitalize() for word in short.NUMBERED_FROM_ONE | short.RULERS)
-_NEVER_PLAIN = _CAPITALS | _BEFORE_NUMERAL  # capitalised words that neighbours decide
 
 
 class Said(dict[str, str]):
@@ -93,9 +77,9 @@ class Reader:
         self._policy = unspeakable
         self._reduced = reduced
         self._own = own or {}
-        self._words = Pronouncer(self._own)
         self._homographs = Homographs()
-        self._special = {*self._homographs.words, *SMALL_ROMAN, *self._own}  # which the lexicon does not decide
+        self._plain = Plain(self._homographs.words, self._own, reduced=reduced)
+        self._words = self._plain.words
         self._raw = Said()  # chunk as it stands -> finished words, or what stands for them
         self._lost: dict[str, tuple[str, ...]] = {}  # of the folded, why something is dropped of them, if it is
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
@@ -197,7 +181,7 @@ class Reader:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
         found = {}
         for raw in raws:
-            if (said := self._plain_word(raw)) is None:
+            if (said := self._plain.word(raw)) is None:
                 found[raw] = parts_of(raw)
             else:
                 self._raw[raw] = self._chunks[raw] = said
@@ -219,7 +203,7 @@ class Reader:
         """Remember chunks, guessing all their unknown words in one batch."""
         again = []
         for chunk in chunks:
-            said = None if self._needs_context(chunk) else self._plain(chunk)
+            said = None if self._plain.needs_context(chunk) else self._plain.say(chunk)
             if said is None:
                 for word in re.findall("[A-Za-z]+", chunk):
                     self._words.say(word)  # should it be unknown, it is guessed with the rest
@@ -236,108 +220,9 @@ class Reader:
         if self._words.pending:
             self._words.guess_pending()
         for chunk in again:
-            said = self._plain_now(chunk)
+            said = self._plain.say_now(chunk)
             self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
-
-    def _plain_word(self, chunk: str) -> str | None:
-        """A word of the lexicon and stops after it, where neighbours do not matter, as `_plain` has it, but sooner."""
-        word = chunk.rstrip(".,;:?!")
-        low = word.lower()
-        if not (low.isalpha() and low.isascii()) or low in self._special or self._reduced:
-            return None
-        if word in _NEVER_PLAIN or not (word == low or word[1:].islower()):
-            return None
-        tail = chunk[len(word) :]
-        if tail[:1] == "." and low in _SHORT_FORMS:
-            return None
-        said = look_up(low)
-        return said and said + closing(tail)
-
-    def _needs_context(self, chunk: str) -> bool:
-        """Whether neighbours may decide how the chunk is read, or it is no plain word."""
-        match = SIMPLE.fullmatch(chunk)
-        if match is None:
-            if kept(chunk):
-                return False
-            if _WORDS_AND_MARKS.fullmatch(chunk) is None or _STOP.match(chunk):
-                return True
-            inner = core(chunk)
-            if "." not in inner and "(" not in inner:
-                return signs.is_formula(inner)
-            return DOTTED.fullmatch(inner) is not None or signs.is_read_apart(inner)
-        word, tail = match[2], match[3]
-        low = word.lower()
-        if low in self._own:
-            return False
-        if tail[:1] == "." and (low in _SHORT_FORMS or (len(word) == 1 and word.isupper())):
-            return True
-        if word[0].isupper() and not word[1:].islower() and signs.is_formula(word):
-            return True
-        if word in short.BARE:
-            return True
-        if word[0].isupper() and (word in _NEVER_PLAIN or ROMAN.fullmatch(word)):
-            return word != "I"
-        return low in self._homographs or low in SMALL_ROMAN
-
-    def _plain(self, chunk: str) -> str:
-        """A chunk of words and marks by itself, perhaps several words; `""` when there is no word in it."""
-        match = SIMPLE.fullmatch(chunk)
-        if match is not None:
-            lead, word, tail = match.groups()
-            if lead[-1:] == "'" and _is_elided(word.lower()):
-                word = "'" + word.rstrip("'")
-            said = self._words.say(word)
-            if self._reduced and not tail and may_reduce(word) and word.lower() not in self._own:
-                said = marked(word, said)
-            return opening(lead) + said + closing(tail)
-        if whole_piece := kept(chunk):
-            return opening(whole_piece[0]) + whole_piece[1] + closing(whole_piece[2])
-        lead, inner, tail = split_marks(chunk)
-        first, hyphen, rest = inner.lower().partition("-")
-        if hyphen:  # the lexicon may have the whole word: x-ray, cooperate
-            if inner.lower() in self._own:
-                return opening(lead) + self._own[inner.lower()] + closing(tail)
-            whole = inner if look_up(inner.lower()) else first + rest if first in HYPHEN_PARTS else ""
-            if look_up(whole.lower()):
-                return opening(lead) + self._words.say(whole) + closing(tail)
-        words: list[str] = []
-        lead = ""
-        pieces = _PIECE.findall(chunk)
-        for at, piece in enumerate(pieces):
-            if (
-                (piece[-1].isalpha() and piece[-1].isascii())
-                or (piece[-1] == "'" and len(piece) > 1)
-                or (piece[-1] == "." and piece[0].isalpha())
-            ):
-                words.append(opening(lead) + self._piece(piece, pieces[at + 1] if at + 1 < len(pieces) else ""))
-                lead = ""
-            elif at + 1 == len(pieces) or (words and piece[0] not in "([{"):
-                if words:
-                    words[-1] = add_closing(words[-1], piece)
-            else:
-                lead = piece
-        return " ".join(words)
-
-    def _plain_now(self, chunk: str) -> str:
-        """Like `_plain`, with unknown words guessed at once."""
-        said = self._plain(chunk)
-        if self._words.pending:
-            self._words.guess_pending()
-            self._words.unknown.clear()
-            said = self._plain(chunk)
-        return said
-
-    def _piece(self, piece: str, after: str) -> str:
-        """One word of several in a chunk."""
-        if piece[0] == "~" or piece[-1] == ".":
-            return spell_out(re.sub("[^A-Za-z]", "", piece))
-        if after[:1] == "-":
-            if len(piece) == 1:
-                return LETTERS[piece.lower()]
-            if piece.lower() in HYPHEN_PARTS:
-                return HYPHEN_PARTS[piece.lower()]
-        return self._words.say(piece)
 
     def _in_context(self, chunks: list[str], said: list[str], dropped: list[str]) -> str:
         """The line of some chunks, with what depends on neighbours put in where NEAR or CHOICE stands."""
@@ -426,7 +311,7 @@ class Reader:
             if match is not None and match[2].lower() in self._homographs:
                 lead, word, tail = match.groups()
                 return opening(lead) + self._homographs.choose(word, plain, at) + closing(tail), ""
-            said = self._plain_now(piece)
+            said = self._plain.say_now(piece)
             self._words.unknown.clear()
             if len(self._pieces) > CACHE:
                 self._pieces.clear()
@@ -442,12 +327,6 @@ def places_of(item: str, items: Sequence[str]) -> list[int]:
         i = items.index(item, i + 1)
         places.append(i)
     return places
-
-
-def _is_elided(word: str) -> bool:
-    """Whether the apostrophe before a word is its own: 'em, 'tis, 'gainst, but not a quoted 'word."""
-    word = word.rstrip("'")
-    return look_up("'" + word) is not None or (look_up(word) is None and look_up("a" + word) is not None)
 
 
 def _closed(word: str, marks: str) -> str:

@@ -10,7 +10,8 @@ from phonetic.company import edged
 from phonetic.counts import AFTER_CAPITAL, AFTER_SMALL, BEGINNING, FIRST, PAIRS, WORDS
 from phonetic.format import parts_of
 from phonetic.normalize import core
-from phonetic.reader import CACHE, NEAR, SIMPLE, Reader, Tally
+from phonetic.plain import SIMPLE
+from phonetic.reader import CACHE, NEAR, Reader, Tally
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"

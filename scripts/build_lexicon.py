@@ -5,7 +5,7 @@ pronunciations by the alphabet, not by use: "caught" as "cot" before the other, 
 another of them first, with as many phones, that one comes first here too, and so for regular forms of such words. Two
 kinds of misaki's words are left out: words of fewer than `SHORTEST` letters, which in text are initialisms more often,
 and regular forms of CMUdict's words that the rules say alike, or unlike in a weak vowel, where the form should go with
-its word. The output is zlib over ASCII: the words in byte order, one a line, an empty line, then each word's
+its word. The output is ASCII: the words in byte order, one a line, an empty line, then each word's
 pronunciations, compact, apart by spaces. The same input gives the same bytes.
 """
 
