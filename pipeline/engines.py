@@ -98,15 +98,16 @@ def _end(pool: Any, processes: list[Any]) -> None:
     """End a pool's workers at once.
 
     One that ends while it hands over a result or takes a task leaves the pool's threads waiting for the rest of it for
-    ever (CPython 3.11), unless the other ends of those pipes are closed.
+    ever (CPython 3.11), unless the other ends of those pipes are closed here. That is done first: once a worker has
+    ended, a thread of the pool closes one of them too, and two that close the same one at once break that thread.
     """
+    if pool._result_queue:  # else it is shut down already
+        pool._result_queue._writer.close()
+        pool._call_queue._reader.close()
     for process in processes:
         process.terminate()
     for process in processes:
         process.join()
-    if pool._result_queue:  # else it is shut down already
-        pool._result_queue._writer.close()
-        pool._call_queue._reader.close()
 
 
 def _cause(processes: dict[int | None, Any], others: set[int | None]) -> str:

@@ -102,7 +102,19 @@ def test_a_users_error_comes_through_whole() -> None:
     assert (caught.value.hint, caught.value.exit_code) == ("yes", 4)
 
 
-def test_closing_while_workers_hand_over_results_never_hangs() -> None:
+SLOWLY = """
+import os, time
+from multiprocessing.connection import Connection
+def close(self, close=os.close):
+    handle = self._handle
+    time.sleep(0.02)
+    close(handle)
+Connection._close = close
+"""  # so that two that close the same end of a pipe at once are sure to meet
+
+
+@pytest.mark.parametrize("closing", ["", SLOWLY], ids=["as it is", "slowly"])
+def test_closing_while_workers_hand_over_results_never_hangs(closing: str) -> None:
     # In a process of its own, since a hang would take this one along.
     script = """
 import time
@@ -115,7 +127,8 @@ if __name__ == "__main__":
         time.sleep(0.004 * (i % 7))
         results.close()
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], timeout=120, check=False)
+    command = [sys.executable, "-c", closing + script]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], timeout=120, check=False)
     assert done.returncode == 0
 
 
