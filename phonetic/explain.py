@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from phonetic.company import edged
-from phonetic.format import add_closing, closing, opening
+from phonetic.format import add_closing
 from phonetic.lexicon import look_up
 from phonetic.normalize import core
 from phonetic.plain import SIMPLE
-from phonetic.reader import GUESSED, NEAR, THE, Reader
+from phonetic.reader import CHOICE, GUESSED, NEAR, THE, Reader
 from phonetic.reduced import reduce
 
 _GUESSED_WORDS = re.compile(f"{GUESSED}[^{GUESSED}]*{GUESSED}")
@@ -47,9 +47,9 @@ class Explainer(Reader):
         self.read([text])  # so that all unknown words are guessed
         chunks = self._fold(self._without_markup(text, Counter()), [])
         rows: list[Explained] = []
-        i = 0
+        i, around = 0, edged(chunks)
         while i < len(chunks):
-            row, used = self._row(chunks, i)
+            row, used = self._row(chunks, around, i)
             i += used
             if re.search("[A-Za-z@{]", row.phones):
                 rows.append(row)
@@ -57,17 +57,16 @@ class Explainer(Reader):
                 rows[-1] = rows[-1]._replace(phones=add_closing(rows[-1].phones, row.phones))
         return [_in_line(row, rows[at + 1 :]) for at, row in enumerate(rows)]
 
-    def _row(self, chunks: Sequence[str], i: int) -> tuple[Explained, int]:
+    def _row(self, chunks: Sequence[str], around: Sequence[str], i: int) -> tuple[Explained, int]:
         chunk, said = chunks[i], self._chunks[chunks[i]]
         if NEAR not in said:
             return self._plain_row(chunk, _GUESSED_WORDS.sub("", said)), 1
-        match = SIMPLE.fullmatch(chunk)
-        if match is not None and match[2].lower() in self._homographs:
-            phones, how = self._homographs.decide(match[2], chunks, i)
-            others = [other for other in self._homographs.readings(match[2].lower()) if other != phones]
-            line = opening(match[1]) + phones + closing(match[3])
-            return Explained(chunk, "homograph", how, line, tuple(others)), 1
-        found = self._near(edged(chunks), i)
+        if said == CHOICE:
+            before, word, after = self._choices[chunk]
+            phones, how = self._homographs.decide(word, chunks, i)
+            others = [other for other in self._homographs.readings(word.lower()) if other != phones]
+            return Explained(chunk, "homograph", how, before + phones + after, tuple(others)), 1
+        found = self._expansion(around, i)
         phones = " ".join(filter(None, [*found.marks, found.words]))
         read_as = " ".join(found.plain).replace("~", "")
         return Explained(" ".join(chunks[i : i + found.used]), "reading", read_as, phones), found.used

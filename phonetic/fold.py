@@ -123,11 +123,12 @@ def clean(text: str) -> str:
 
 def without_markup(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> str:
     """The text with something else in the place of its markup."""
-    if policy == "drop" and dropped is not None:  # the same as below, but faster
-        text, found = _MARKUP.subn(" ", text)
+    if policy != "drop":
+        return _MARKUP.sub(lambda match: stand_in(match[0], "markup", policy, dropped), text)
+    text, found = _MARKUP.subn(" ", text)  # as `stand_in` has it, without a call for each
+    if found and dropped is not None:
         dropped["markup"] += found
-        return text
-    return _MARKUP.sub(lambda match: stand_in(match[0], "markup", policy, dropped), text)
+    return text
 
 
 def _fold_character(character: str) -> tuple[str, str]:
@@ -197,29 +198,29 @@ def parts_of(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     return tuple(parts), tuple(dropped.elements())
 
 
-def chunks_of(
-    text: str, dropped: Counter[str] | None = None, policy: str = "drop", *, is_unmarked: bool = False
-) -> list[str]:
+def chunks_of(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> list[str]:
     """The text's chunks between white space, folded.
 
     Besides ASCII they hold only the en dash, alone or between digits, and the signs in SPOKEN_SIGNS.
-
-    Args:
-        is_unmarked: Whether `without_markup` has seen the text; a second time it might find more.
     """
-    chunks = clean(text if is_unmarked else without_markup(text, dropped, policy)).split()
+    return folded(without_markup(text, dropped, policy), dropped, policy)
+
+
+def folded(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> list[str]:
+    """The same of a text that `without_markup` has seen; a second time it might find more."""
+    chunks = clean(text).split()
     if text.isascii() and "".join(chunks).isprintable():
         return chunks
-    folded: list[str] = []
+    found: list[str] = []
     for chunk in chunks:
         if chunk.isascii() and chunk.isprintable():
-            folded.append(chunk)
+            found.append(chunk)
             continue
         if kept(chunk):  # markup
-            folded.append(chunk)
+            found.append(chunk)
             continue
         plain, reasons = fold(chunk, policy)
-        folded += plain
+        found += plain
         if dropped is not None:
             dropped.update(reasons)
-    return folded
+    return found

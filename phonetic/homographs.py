@@ -69,11 +69,6 @@ class Homograph:
         return {cue: rank for rank, cue in enumerate(self.cues)}
 
     @functools.cached_property
-    def by_rank(self) -> list[str]:
-        """The cues in their order."""
-        return [*self.cues]
-
-    @functools.cached_property
     def first_near(self) -> int:
         """The place of the strongest cue that is a word near by; as many as there are cues if none is."""
         return next((rank for cue, rank in self.ranks.items() if cue[0] == "~"), len(self.cues))
@@ -231,12 +226,12 @@ class Homographs:
         if decided is not None:
             return decided, "rule"
         if entry.cues:
-            rank_of, n = entry.ranks.get, len(entry.ranks)
-            rank = min([rank_of(cue, n) for cue in features(word, before, after)])
-            if rank > entry.first_near:
-                rank = min([rank, *(rank_of(cue, n) for cue in features_nearby(*context(chunks, i)))])
-            if rank < n:
-                cue = entry.by_rank[rank]
+            ranks = entry.ranks
+            present = [cue for cue in features(word, before, after) if cue in ranks]
+            if min(map(ranks.__getitem__, present), default=len(ranks)) > entry.first_near:
+                present += [cue for cue in features_nearby(*context(chunks, i)) if cue in ranks]
+            if present:
+                cue = min(present, key=ranks.__getitem__)
                 return entry.cues[cue], f"cue {cue}"
         return entry.usual, "usual"
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from phonetic import signs
 from phonetic.company import WHOLE, Company, edged
-from phonetic.fold import chunks_of, parts_of, without_markup
+from phonetic.fold import folded, parts_of, without_markup
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import LETTERS
 from phonetic.homographs import Homographs
@@ -94,13 +94,7 @@ class Reader:
         if len(self._settled) > CACHE:
             self._settled.clear()
         if max(len(self._raw), len(self._chunks)) > CACHE:
-            for memory in (
-                self._raw,
-                self._lost,
-                self._opened,
-                self._chunks,
-                self._choices,
-            ):
+            for memory in (self._raw, self._lost, self._opened, self._chunks, self._choices):
                 memory.clear()
         markup: Counter[str] = Counter()
         texts = [self._without_markup(text, markup) if "<" in text else text for text in texts]
@@ -114,7 +108,7 @@ class Reader:
             if NEAR in line:
                 if missed:  # learn all that is new in what is left at once, so that no line is read in vain but this
                     missed.clear()
-                    self._meet(set(" ".join(texts[len(lines) :]).split()) - self._raw.keys())
+                    self._meet(set(" ".join(texts[len(lines) :]).split()))
                     found = list(map(said, chunks))
                     line = " ".join(found)
                 if NEAR in line:  # while its chunks are at hand
@@ -136,11 +130,8 @@ class Reader:
         """The folded chunks of a text, from what is between its white space, and what is known of each."""
         if BY_TEXT in said:
             chunks = self._fold(text, dropped)
-            try:
-                return chunks, list(map(self._chunks.__getitem__, chunks))
-            except KeyError:
-                self._learn({chunk for chunk in chunks if chunk not in self._chunks})
-                return chunks, list(map(self._chunks.__getitem__, chunks))
+            self._learn({chunk for chunk in chunks if chunk not in self._chunks})
+            return chunks, list(map(self._chunks.__getitem__, chunks))
         opened, places = self._opened, places_of(FOLDED, said)
         for i in places:
             dropped += self._lost.get(chunks[i], ())
@@ -171,7 +162,9 @@ class Reader:
         """The chunks of a text that `_without_markup` has seen."""
         lost: Counter[str] = Counter()
         try:
-            chunks = chunks_of(text, lost, self._policy, is_unmarked=self._policy == "drop")
+            if self._policy != "drop":
+                text = without_markup(text, lost, self._policy)
+            chunks = folded(text, lost, self._policy)
         except Unspeakable as error:
             raise error.within(text) from None
         dropped += lost.elements()
@@ -180,7 +173,7 @@ class Reader:
     def _meet(self, raws: set[str]) -> None:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
         found = {}
-        for raw in raws:
+        for raw in itertools.filterfalse(self._raw.__contains__, raws):
             if (said := self._plain.word(raw)) is None:
                 found[raw] = parts_of(raw)
             else:
@@ -239,7 +232,7 @@ class Reader:
             if (words := settled.get(company)) is not None:
                 said[i] = words
                 continue
-            found = self._near(around, i)
+            found = self._expansion(around, i)
             said[i] = found.words
             if found.is_words:
                 settled[company] = found.words
@@ -258,7 +251,7 @@ class Reader:
         line = " ".join(filter(None, said) if "" in said else said)
         return _DASHES.sub("-", line).strip("- ") if "-" in line else line
 
-    def _near(self, around: Sequence[str], i: int) -> Expansion:
+    def _expansion(self, around: Sequence[str], i: int) -> Expansion:
         """What is said for a chunk among its neighbours; remembered by all that decides it.
 
         Args:

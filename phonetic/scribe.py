@@ -135,14 +135,14 @@ class Scribe(Reader):
             return list(itertools.chain.from_iterable(map(known.__getitem__, chunks)))
         except KeyError:
             words: list[str] = []
-        at = 0
+        at, around = 0, edged(chunks)
         for i, (chunk, spelled) in enumerate(zip(chunks, map(known.get, chunks), strict=True)):
             if i < at:
                 continue  # read with the chunk before it
             if spelled is None:
                 said = self._chunks[chunk]
-                if said == NEAR and chunk not in self._choices:
-                    spelled, at = self._in_line(chunks, i)
+                if said == NEAR:
+                    spelled, at = self._in_line(around, i)
                     _join(words, spelled)
                     continue
                 spelled = known[chunk] = _spelled(chunk, said)
@@ -151,9 +151,9 @@ class Scribe(Reader):
             words.pop()
         return words
 
-    def _in_line(self, chunks: Sequence[str], i: int) -> tuple[tuple[str, ...], int]:
-        """The words of a chunk among its neighbours, and the first chunk after what is read with it."""
-        near = self._near(edged(chunks), i)
+    def _in_line(self, around: Sequence[str], i: int) -> tuple[tuple[str, ...], int]:
+        """The words of a chunk among its neighbours, `edged`, and the first chunk after what is read with it."""
+        near = self._expansion(around, i)
         found = self._readings.get(near.plain)
         if found is None:
             words: list[str] = []
