@@ -59,6 +59,7 @@ class Arpabet(Written):
         self.symbols: Sequence[str] = _symbols(form, stress)
         self.gap = GAP if form == "spaced" else " "
         self._is_plain = form == "compact" and not (syllables or self.variant or self.keep)
+        self.is_compact = self._is_plain and stress
 
     def own_options(self) -> Mapping[str, Any]:
         """The form, and the engine where it is not ours."""

@@ -45,7 +45,7 @@ class Explainer(Reader):
     def explain(self, text: str) -> list[Explained]:
         """Each word of a text; what is not said is left out. The phones are those that `read` gives."""
         self.read([text])  # so that all unknown words are guessed
-        chunks = self._fold(self._without_markup(text, Counter()), [])
+        chunks = self._fold(self._whole(text, Counter()), [])
         rows: list[Explained] = []
         i, around = 0, edged(chunks)
         while i < len(chunks):
@@ -67,7 +67,7 @@ class Explainer(Reader):
             others = [other for other in self._homographs.readings(word.lower()) if other != phones]
             return Explained(chunk, "homograph", how, before + phones + after, tuple(others)), 1
         found = self._expansion(around, i)
-        phones = " ".join(filter(None, [*found.marks, found.words]))
+        phones = " ".join(filter(None, [*found.marks, found]))
         read_as = " ".join(found.plain).replace("~", "")
         return Explained(" ".join(chunks[i : i + found.used]), "reading", read_as, phones), found.used
 

@@ -99,11 +99,12 @@ _MARKUP = re.compile(r"<(?:/?[A-Za-z][^<>]{0,300}|!--.{0,300}?--)>", re.DOTALL)
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "mdash": " – ", "ndash": "–"}
 _ENTITY = re.compile(r"&(" + "|".join(_ENTITIES) + ");")
 _DASHES = re.compile("-{2,}|—")
-# What `clean` may join with its neighbours or take away together with them.
-_BY_TEXT = re.compile(rf"<!--|{_ENTITY.pattern}|^/$|^'(?:t|s|d|m|re|ve|ll)\b|^n't\b", re.IGNORECASE)
-_PER = re.compile(r"(?<=[a-z]) / (?=[hs]\b)")  # 26 km / h
+# What `clean` may join with its neighbours or take away together with them; and what `joined` leaves as it is.
+_BY_TEXT = re.compile(rf"<!--|{_ENTITY.pattern}|^n't\b", re.IGNORECASE)
+_JOINED = re.compile(r"/$|'(?:t|s|d|m|re|ve|ll)\b", re.IGNORECASE)
+_PER = re.compile(r" / (?=[hs]\b)(?<=[a-z] / )")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
-_PARTED = re.compile(r"(?<=[A-Za-z]) (?='(?:t|s|d|m|re|ve|ll)\b|n't\b)", re.IGNORECASE)
+_PARTED = re.compile(r" (?=(?:'(?:t|s|d|m|re|ve|ll)|n't)\b)(?<=[A-Za-z] )", re.IGNORECASE)
 _LONE_EN_DASH = re.compile(r"(?<!\d)–|–(?![\d$£€])")
 _REASONS = {"C": CONTROL, "L": "letter of another script", "N": "number of another script"}
 
@@ -114,11 +115,17 @@ def clean(text: str) -> str:
         text = _ENTITY.sub(lambda match: _ENTITIES[match[1]], text)
     if "—" in text or "--" in text:
         text = _DASHES.sub(" – ", text)
-    if " / " in text:
-        text = _PER.sub("/", text)
-    if " '" in text or " n't" in text:
-        text = _PARTED.sub("", text)
-    return text
+    return joined(text) if " / " in text or " '" in text or " n't" in text else text
+
+
+def joined(text: str) -> str:
+    """The text with clitics and units joined to what they were parted from."""
+    return _PARTED.sub("", _PER.sub("/", text))
+
+
+def may_join(chunk: str) -> bool:
+    """Whether `joined` might join the chunk with others; n't apart, which always needs `clean`."""
+    return _JOINED.match(chunk) is not None
 
 
 def without_markup(text: str, dropped: Counter[str] | None = None, policy: str = "drop") -> str:
@@ -186,7 +193,7 @@ def fold(chunk: str, policy: str = "drop") -> tuple[tuple[str, ...], tuple[str, 
 
 
 def parts_of(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """What `chunks_of` makes of a chunk in any text, and why it drops what it drops; None if the text decides."""
+    """What `chunks_of` makes of a chunk in a `joined` text, and why it drops of it; None if the text decides."""
     if _BY_TEXT.search(chunk):
         return None
     if chunk.isascii() and chunk.isprintable() and "<" not in chunk and "--" not in chunk:

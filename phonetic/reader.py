@@ -1,18 +1,18 @@
 """Reads text aloud: any text to compact phones with punctuation, one line a text.
 
 A chunk between white space that does not depend on its neighbours is worked out once and remembered, so ordinary prose
-is split, looked up and joined. Homographs, numbers and short forms are read where they stand.
+is split, looked up and joined. Homographs, numbers and short forms are looked up together with their neighbours, and
+read where they stand if that is new.
 """
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import NamedTuple
+from itertools import accumulate
 
 from phonetic import signs
-from phonetic.company import WHOLE, Company, edged
-from phonetic.fold import folded, parts_of, without_markup
+from phonetic.company import Company, edged
+from phonetic.fold import folded, joined, may_join, parts_of, without_markup
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import LETTERS
 from phonetic.homographs import Homographs
@@ -20,46 +20,21 @@ from phonetic.normalize import expand
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.plain import SIMPLE, Plain
 from phonetic.reduced import reduce
+from phonetic.said import Expansion, Said, put_in
 from phonetic.unspeakable import Unspeakable
 
 Tally = MutableMapping[str, Counter[str]]
 Piece = tuple[str, str]  # finished words, or "" and the marks to put after the word before
 
 GUESSED = "\x01"  # on either side of the spelling of guessed words, before their phones, until those are counted
-NEAR = "\x02"  # in the place of a chunk that neighbours decide; also in what stands for these three
-CHOICE = NEAR + "c"  # a homograph
-RARE = "\x04"  # in these two: a single character is soon looked for
-FOLDED = NEAR + RARE + "f"  # what is folded to other chunks, where neighbours decide or something is dropped
-BY_TEXT = NEAR + RARE + "t"  # what all of the text may decide
+NEAR = "\x02"  # in the place of a chunk that neighbours decide
+CHOICE = NEAR + "c"  # the same, of a homograph
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
 
 _STOP = re.compile("[.,;:?!]")
 _DASHES = re.compile("-(?: -)+")
 OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
 THE = re.compile(rf"""DA0 (?<![^ "(\n]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
-
-
-class Said(dict[str, str]):
-    """Chunks and their words; NEAR for others, which are noted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.missed: list[str] = []
-
-    def __missing__(self, chunk: str) -> str:
-        self.missed.append(chunk)
-        return NEAR
-
-
-class Expansion(NamedTuple):
-    """What is said for a chunk among others."""
-
-    marks: Sequence[str]  # that close the word before it
-    words: str
-    used: int  # chunks that it is said for
-    lost: Sequence[str]  # why something is dropped
-    plain: tuple[str, ...]  # what `expand` makes of it
-    is_words: bool  # for that chunk alone, and nothing else
 
 
 class Reader:
@@ -80,42 +55,41 @@ class Reader:
         self._homographs = Homographs()
         self._plain = Plain(self._homographs.words, self._own, reduced=reduced)
         self._words = self._plain.words
-        self._raw = Said()  # chunk as it stands -> finished words, or what stands for them
-        self._lost: dict[str, tuple[str, ...]] = {}  # of the folded, why something is dropped of them, if it is
+        self._said = Said()
+        self._met: set[str] = set()  # chunks as they stand in a text
+        self._by_text: set[str] = set()  # those of them that all of the text may decide
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
+        self._lost: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> why something of it is dropped, if it is
         self._chunks: dict[str, str] = {}  # folded chunk -> finished words, NEAR or CHOICE
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
         self._expanded: dict[str | tuple[str, ...], int | Expansion] = {}  # by what was seen, or how far to see next
-        self._settled: dict[tuple[str, ...], str] = {}  # words by all that can be seen, in one look
         self._pieces: dict[str, Piece] = {}
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
-        if len(self._settled) > CACHE:
-            self._settled.clear()
-        if max(len(self._raw), len(self._chunks)) > CACHE:
-            for memory in (self._raw, self._lost, self._opened, self._chunks, self._choices):
+        for settled in (self._said.settled, self._said.folded):
+            if len(settled) > CACHE:
+                settled.clear()
+        if max(len(self._met), len(self._chunks)) > CACHE:
+            for memory in (self._said, self._met, self._by_text, self._opened, self._lost, self._chunks, self._choices):
                 memory.clear()
         markup: Counter[str] = Counter()
-        texts = [self._without_markup(text, markup) if "<" in text else text for text in texts]
+        texts = [
+            self._whole(text, markup) if "<" in text or "/" in text or ("'" in text and " '" in text) else text
+            for text in texts
+        ]
         dropped = [*markup.elements()]
-        said, missed = self._raw.__getitem__, self._raw.missed
+        look_up, left, new = self._said.line, self._said.left, self._said.new
         lines: list[str] = []
         for text in texts:
             chunks = text.split()
-            found = list(map(said, chunks))
-            line = " ".join(found)
-            if NEAR in line:
-                if missed:  # learn all that is new in what is left at once, so that no line is read in vain but this
-                    missed.clear()
-                    self._meet(set(" ".join(texts[len(lines) :]).split()))
-                    found = list(map(said, chunks))
-                    line = " ".join(found)
-                if NEAR in line:  # while its chunks are at hand
-                    if RARE in line or not text.isascii():
-                        chunks, found = self._folded(text, chunks, found, dropped)
-                    line = self._in_context(chunks, found, dropped)
-            lines.append(line)
+            found = look_up(chunks)
+            if new:
+                lines.append(self._anew(texts, len(lines), dropped))
+            elif left:
+                lines.append(self._put(found, dropped))
+            else:
+                lines.append(" ".join(found))
         if tally is not None:
             tally.setdefault("dropped", Counter()).update(dropped)
         whole = "\n".join(lines)
@@ -126,40 +100,56 @@ class Reader:
             whole = "".join(parts[::2])
         return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
-    def _folded(self, text: str, chunks: list[str], said: list[str], dropped: list[str]) -> tuple[list[str], list[str]]:
-        """The folded chunks of a text, from what is between its white space, and what is known of each."""
-        if BY_TEXT in said:
+    def _anew(self, texts: Sequence[str], at: int, dropped: list[str]) -> str:
+        """The line of a text in which something is new; all that is new in those after it is met as well."""
+        text = texts[at]
+        raws = text.split()
+        if not all(map(self._met.__contains__, raws)):
+            self._meet(set(" ".join(texts[at:]).split()))  # at once, so that unknown words are guessed together
+        chunks = self._split(text, raws, dropped)
+        if chunks is raws:
+            return self._put(self._looked_up(chunks), dropped)
+        found = self._looked_up(chunks, folded=True)
+        if self._by_text.isdisjoint(raws):
+            self._settle(raws, found)
+        return self._put(found, dropped)
+
+    def _settle(self, raws: Sequence[str], found: Sequence[str]) -> None:
+        """Remember what was found for folded chunks by their company as they stood in a text."""
+        parts = [self._opened.get(raw, (raw,)) for raw in raws]
+        if () in parts:
+            return  # a chunk would see farther than by how it stands
+        for i, j in enumerate(accumulate(map(len, parts), initial=0)):
+            if i == len(raws) or raws[i] in self._said or raws[i] in self._lost:
+                continue
+            said = found[j]
+            if len(parts[i]) > 1:
+                pieces = [put_in(piece) for piece in found[j : j + len(parts[i])]]
+                if all(piece == "-" or not isinstance(piece, Expansion) for piece in pieces):
+                    self._said.settle(raws, i, " ".join(pieces))
+            elif not isinstance(said, Expansion) or all(len(part) == 1 for part in parts[i : i + said.used]):
+                self._said.settle(raws, i, said)
+
+    def _split(self, text: str, chunks: list[str], dropped: list[str]) -> list[str]:
+        """The chunks of a text, folded; the same list if that changes nothing."""
+        if not self._by_text.isdisjoint(chunks):
             chunks = self._fold(text, dropped)
-            self._learn({chunk for chunk in chunks if chunk not in self._chunks})
-            return chunks, list(map(self._chunks.__getitem__, chunks))
-        opened, places = self._opened, places_of(FOLDED, said)
-        for i in places:
-            dropped += self._lost.get(chunks[i], ())
-        if not text.isascii():  # then chunks may be folded that are read alike anywhere
-            places = [*itertools.compress(itertools.count(), map(opened.__contains__, chunks))]
-        for i in reversed(places):
-            parts = opened[chunks[i]]
-            chunks[i : i + 1] = parts
-            said[i : i + 1] = map(self._chunks.__getitem__, parts)
-        return chunks, said
-
-    def _split(self, text: str) -> list[str]:
-        """The chunks of a text that was read, folded."""
-        text = self._without_markup(text, Counter())
-        chunks = text.split()
-        if BY_TEXT in map(self._raw.__getitem__, chunks):
-            return self._fold(text, [])
-        opened = self._opened
-        if opened.keys().isdisjoint(chunks):
+            if not all(map(self._chunks.__contains__, chunks)):
+                self._meet(set(chunks))
+                self._learn(set(chunks) - self._chunks.keys())
             return chunks
-        return [part for chunk in chunks for part in opened.get(chunk, (chunk,))]
+        if self._opened.keys().isdisjoint(chunks):
+            return chunks
+        if not self._lost.keys().isdisjoint(chunks):
+            dropped += [reason for chunk in chunks for reason in self._lost.get(chunk, ())]
+        return [part for chunk in chunks for part in self._opened.get(chunk, (chunk,))]
 
-    def _without_markup(self, text: str, dropped: Counter[str]) -> str:
-        """The text without markup, where that is dropped; what else becomes of it `_fold` says."""
-        return without_markup(text, dropped) if self._policy == "drop" else text
+    def _whole(self, text: str, dropped: Counter[str]) -> str:
+        """The text without markup, where that is dropped, its words whole; what else becomes of it `_fold` says."""
+        return joined(without_markup(text, dropped)) if self._policy == "drop" else text
 
     def _fold(self, text: str, dropped: list[str]) -> list[str]:
-        """The chunks of a text that `_without_markup` has seen."""
+        """The chunks of a text that `_whole` has seen."""
         lost: Counter[str] = Counter()
         try:
             if self._policy != "drop":
@@ -173,15 +163,15 @@ class Reader:
     def _meet(self, raws: set[str]) -> None:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
         found = {}
-        for raw in itertools.filterfalse(self._raw.__contains__, raws):
+        for raw in raws - self._met:
             if (said := self._plain.word(raw)) is None:
                 found[raw] = parts_of(raw)
             else:
-                self._raw[raw] = self._chunks[raw] = said
+                self._said[raw] = self._chunks[raw] = said
         self._learn({part for one in found.values() if one for part in one[0] if part not in self._chunks})
         for raw, one in found.items():
-            if one is None or (one[1] and self._policy != "drop"):
-                self._raw[raw] = BY_TEXT
+            if one is None or (self._policy != "drop" and (one[1] or may_join(raw))):
+                self._by_text.add(raw)
                 continue
             parts, reasons = one
             if parts != (raw,):
@@ -189,8 +179,9 @@ class Reader:
             if reasons:
                 self._lost[raw] = reasons
             said = " ".join(map(self._chunks.__getitem__, parts))
-            is_settled = parts == (raw,) or (said and NEAR not in said)
-            self._raw[raw] = said if is_settled and not reasons else FOLDED
+            if said and NEAR not in said and not reasons:
+                self._said[raw] = said
+        self._met |= raws
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -217,39 +208,43 @@ class Reader:
             self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
 
-    def _in_context(self, chunks: list[str], said: list[str], dropped: list[str]) -> str:
-        """The line of some chunks, with what depends on neighbours put in where NEAR or CHOICE stands."""
-        choose, choices = self._homographs.choose, self._choices
-        for i in places_of(CHOICE, said):
-            before, word, after = choices[chunks[i]]
-            said[i] = before + choose(word, chunks, i) + after
-        places = places_of(NEAR, said)
-        around, settled = edged(chunks) if places else [], self._settled
-        for i in places:
-            if not said[i]:
-                continue  # it was read with a chunk before it
-            company = tuple(around[i : i + WHOLE])
-            if (words := settled.get(company)) is not None:
-                said[i] = words
-                continue
-            found = self._expansion(around, i)
-            said[i] = found.words
-            if found.is_words:
-                settled[company] = found.words
-                continue
+    def _looked_up(self, chunks: Sequence[str], *, folded: bool = False) -> list[str]:
+        """What is said for each of some folded chunks."""
+        found = self._said.line(chunks, folded=folded)
+        around: list[str] = []
+        for i in self._said.new:
+            said = self._chunks[chunks[i]]
+            if said == CHOICE:
+                before, word, after = self._choices[chunks[i]]
+                said = before + self._homographs.choose(word, chunks, i) + after
+            elif said == NEAR:
+                around = around or edged(chunks)
+                said = self._expansion(around, i)
+            found[i] = said
+            self._said.settle(chunks, i, said, folded=folded)
+        return found
+
+    def _put(self, said: list[str], dropped: list[str]) -> str:
+        """The line of what was found for the chunks looked up last, with all that its expansions ask for."""
+        for i in self._said.left:
+            found = said[i]
+            if not isinstance(found, Expansion):
+                continue  # it is only words, or was read with a chunk before it
             if found.used > 1:
                 said[i + 1 : i + found.used] = [""] * (found.used - 1)
             dropped += found.lost
-            if i and (found.marks or chunks[i] in OPERATORS):
+            if i and (found.marks or found.is_operator):
                 last = i - 1  # where the word before it is
                 while last and not said[last]:
                     last -= 1
                 for marks in found.marks:
                     said[last] = _closed(said[last], marks)
-                if chunks[i] in OPERATORS and f" {said[last]}".endswith(" A0"):
+                if found.is_operator and f" {said[last]}".endswith(" A0"):
                     said[last] = said[last][:-2] + LETTERS["a"]  # a = b
-        line = " ".join(filter(None, said) if "" in said else said)
-        return _DASHES.sub("-", line).strip("- ") if "-" in line else line
+        line = " ".join(filter(None, said))
+        if "-" not in line:
+            return line
+        return (_DASHES.sub("-", line) if "- -" in line else line).strip("- ")
 
     def _expansion(self, around: Sequence[str], i: int) -> Expansion:
         """What is said for a chunk among its neighbours; remembered by all that decides it.
@@ -283,13 +278,17 @@ class Reader:
                 before.append(marks)
         if len(self._expanded) > CACHE:
             self._expanded.clear()
-        is_words = used == 1 and not before and not lost and near[0] not in OPERATORS
         key: str | tuple[str, ...] = near[0]
         for reach in near.steps:
             self._expanded[key] = reach
             key = tuple(around[i : i + reach + 2])
         found = self._expanded[key] = Expansion(
-            before, " ".join(words), used, [*lost.elements()] if lost else (), tuple(plain), is_words
+            " ".join(words),
+            before,
+            used,
+            [*lost.elements()] if lost else (),
+            tuple(plain),
+            is_operator=near[0] in OPERATORS,
         )
         return found
 
@@ -311,15 +310,6 @@ class Reader:
             # Of marks alone only the stops stay: a bracket with nothing in it closes nothing.
             found = self._pieces[piece] = (said, "" if said else "".join(_STOP.findall(piece)))
         return found
-
-
-def places_of(item: str, items: Sequence[str]) -> list[int]:
-    """Where something stands in a list."""
-    i, places = -1, []
-    for _ in range(items.count(item)):
-        i = items.index(item, i + 1)
-        places.append(i)
-    return places
 
 
 def _closed(word: str, marks: str) -> str:

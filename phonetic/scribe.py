@@ -3,6 +3,7 @@
 import itertools
 import re
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -127,7 +128,8 @@ class Scribe(Reader):
 
     def _words_of(self, text: str) -> list[str]:
         """The words that `read` says for a text, as far as it is known how they are spelled."""
-        chunks = self._split(text)
+        text = self._whole(text, Counter())
+        chunks = self._split(text, text.split(), [])
         known = self._spellings
         if len(known) > CACHE:
             known.clear()

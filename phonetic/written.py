@@ -60,6 +60,7 @@ class Written:
     version = ""
     gap = " "  # between two words
     form = ""  # as forms.py calls it
+    is_compact = False  # whether it is what engines write, and nothing else
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class Written:
             lines = self._reader.read(texts, tally)
             if tally is not None and WORDS in tally and (count := getattr(self._reader, "count", None)):
                 count(texts, lines, tally)  # g2p-en's engine does not know which word became which
-            return [self.write(line) for line in lines]
+            return lines if self.is_compact else [self.write(line) for line in lines]
 
     def problems(self, sample: str) -> list[Problem]:
         """Where and why a sample is not what `convert` could have written; empty when it could."""
