@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-HERE, BEFORE = -1, 0  # how far, where only the chunk itself was looked at, and where also the one before it
-WHOLE = 6  # chunks from the one before it on, all that is ever looked at
-_AFTER = ("",) * (WHOLE - 1)
+_AFTER = ("",) * 5  # no reading looks farther
 
 
 def edged(chunks: Sequence[str]) -> list[str]:
@@ -20,17 +18,16 @@ class Company:
         i: Which of them, as counted without edges.
 
     Attributes:
-        steps: Each time it was looked further than before, how far: BEFORE, or the farthest chunk after it. What is
-            seen by a step is `edged[i : i + step + 2]`.
+        reach: How many chunks on either side may have been looked at.
     """
 
     def __init__(self, edged: Sequence[str], i: int) -> None:
         self._edged, self._here = edged, i + 1
-        self._reach = HERE
-        self.steps: list[int] = []
+        self.reach = 0
 
     def __getitem__(self, at: int) -> str:
-        if at and (reach := at if at > BEFORE else BEFORE) > self._reach:
-            self._reach = reach
-            self.steps.append(reach)
+        if at > self.reach:
+            self.reach = at
+        elif at < 0 and not self.reach:
+            self.reach = 1
         return self._edged[self._here + at]

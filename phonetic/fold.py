@@ -115,12 +115,14 @@ def clean(text: str) -> str:
         text = _ENTITY.sub(lambda match: _ENTITIES[match[1]], text)
     if "—" in text or "--" in text:
         text = _DASHES.sub(" – ", text)
-    return joined(text) if " / " in text or " '" in text or " n't" in text else text
+    return joined(text, "n't" in text)
 
 
-def joined(text: str) -> str:
-    """The text with clitics and units joined to what they were parted from."""
-    return _PARTED.sub("", _PER.sub("/", text))
+def joined(text: str, has_not: bool = False) -> str:
+    """The text with clitics and units joined to what they were parted from; n't only where it is said to be there."""
+    if " / " in text:
+        text = _PER.sub("/", text)
+    return _PARTED.sub("", text) if has_not or " '" in text else text
 
 
 def may_join(chunk: str) -> bool:

@@ -12,7 +12,6 @@ Source: Yarowsky 1994, "Decision lists for lexical ambiguity resolution".
 import functools
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
@@ -42,7 +41,6 @@ _SUBJECTS = frozenset(words("i we they you he she who"))
 _WORD = re.compile(r"""["'(\[{]*(.*?)(["')\]}]*([,;:]|[.?!])?[^A-Za-z]*)""", re.DOTALL)
 
 
-@dataclass
 class Homograph:
     """One spelling and what is known of it.
 
@@ -53,15 +51,14 @@ class Homograph:
         common: Its pronunciation in small letters, when one reading is a name.
         known: Feature to pronunciation where nobody doubts it; before any rule.
         cues: Feature to pronunciation, the strongest first.
+        has_near: Whether a word near by is among what is known.
     """
 
-    usual: str
-    verb: str = ""
-    other: str = ""
-    common: str = ""
-    known: dict[str, str] = field(default_factory=dict)
-    cues: dict[str, str] = field(default_factory=dict)
-    has_near: bool = False  # whether a word near by is among what is known
+    def __init__(self, usual: str, verb: str = "", other: str = "", common: str = "") -> None:
+        self.usual, self.verb, self.other, self.common = usual, verb, other, common
+        self.known: dict[str, str] = {}
+        self.cues: dict[str, str] = {}
+        self.has_near = False
 
     @functools.cached_property
     def ranks(self) -> dict[str, int]:
@@ -190,15 +187,21 @@ class Homographs:
 
     def choose(self, word: str, chunks: Sequence[str], i: int) -> str:
         """The pronunciation of `word`, as written in `chunks[i]`, where it stands."""
+        return self.choose_within(word, chunks, i)[0]
+
+    def choose_within(self, word: str, chunks: Sequence[str], i: int) -> tuple[str, int]:
+        """The same, and how many chunks on either side may have decided it."""
         around = (chunks[i - 1] if i else "", word, *chunks[i : i + 2])
         said = self._by_neighbours.get(around)
-        if said is None:
-            said, how = self.decide(word, chunks, i)
-            if how in ("rule", "small letters") and self._is_beside(word, chunks, i):
-                if len(self._by_neighbours) > CACHE:
-                    self._by_neighbours.clear()
-                self._by_neighbours[around] = said
-        return said
+        if said is not None:
+            return said, 1
+        said, how = self.decide(word, chunks, i)
+        if how not in ("rule", "small letters") or not self._is_beside(word, chunks, i):
+            return said, WINDOW
+        if len(self._by_neighbours) > CACHE:
+            self._by_neighbours.clear()
+        self._by_neighbours[around] = said
+        return said, 1
 
     def _is_beside(self, word: str, chunks: Sequence[str], i: int) -> bool:
         """Whether a rule for the word can have seen no further than the chunks on either side."""

@@ -22,6 +22,7 @@ SMALL_ROMAN = frozenset(
 _BESIDE_DAY = frozenset(("and", "on", "or", "every", "&", "-", "–"))
 _AFTER_RULER = frozenset(("", "of", "and", "died", "ruled", "reigned", "in"))  # not Elizabeth I think
 _GLUED = re.compile(r"([A-Za-z]{1,4})\.(\d\S*)")  # p.5, No.7
+_DIGIT = re.compile("[0-9]")
 _STOPS = re.compile("[.,;:?!]+(?=[^.,;:?!0-9])")
 
 
@@ -35,10 +36,9 @@ class Reading(NamedTuple):
 
 def is_series(first: str, last: str) -> bool:
     """Whether a dash between two names runs from one to the other: Monday – Friday, A – Z."""
-    last = core(last)
-    if len(first) == 1 and len(last) == 1:
-        return first.isupper() and last.isupper()
-    return first in short.DAYS_AND_MONTHS and last in short.DAYS_AND_MONTHS
+    if len(first) == 1 and len(core(last)) == 1:
+        return first.isupper() and core(last).isupper()
+    return first in short.DAYS_AND_MONTHS and core(last) in short.DAYS_AND_MONTHS
 
 
 def split_marks(chunk: str) -> tuple[str, str, str]:
@@ -89,7 +89,7 @@ def read(near: Company, lead: str, inner: str, tail: str) -> Reading | None:
         words, used = found
         ending = split_marks(near[used - 1])[2]
         return Reading(words, used, ending.removeprefix(".") if inner in places.DIRECTIONS else ending)
-    if any(character.isdigit() for character in inner):
+    if _DIGIT.search(inner):
         if signs.is_formula(inner) and not inner[0].isdigit():
             return None
         if (glued := _GLUED.fullmatch(inner)) and (word := short.BEFORE_NUMBER.get(glued[1].lower())):

@@ -1,5 +1,6 @@
 """Chunks that are read alike in any company, and which they are: words of letters with marks around or between them."""
 
+import functools
 import re
 from collections.abc import Collection, Mapping
 
@@ -7,7 +8,7 @@ from phonetic import abbreviations as short
 from phonetic import signs
 from phonetic.format import add_closing, closing, opening
 from phonetic.g2p import HYPHEN_PARTS, LETTERS, Pronouncer, spell_out
-from phonetic.lexicon import look_up
+from phonetic.lexicon import PREFERRED, lexicon, look_up
 from phonetic.normalize import DOTTED, ROMAN, SMALL_ROMAN, core, split_marks
 from phonetic.places import DIRECTIONS, STATES, TOWN_STATES
 from phonetic.reduced import marked, may_reduce
@@ -44,21 +45,26 @@ class Plain:
     def __init__(self, homographs: Collection[str], own: Mapping[str, str], *, reduced: bool) -> None:
         self.words = Pronouncer(own)
         self._homographs, self._own, self._reduced = homographs, own, reduced
-        self._special = {*homographs, *SMALL_ROMAN, *own}  # which the lexicon does not decide
+        self._special = {*homographs, *SMALL_ROMAN, *own, *PREFERRED}  # which the lexicon does not decide
+
+    @functools.cached_property
+    def _lexicon(self) -> Mapping[str, str]:
+        return lexicon()  # not before there is a text
 
     def word(self, chunk: str) -> str | None:
         """A word of the lexicon and stops after it, where neighbours do not matter, as `say` has it, but sooner."""
         word = chunk.rstrip(".,;:?!")
         low = word.lower()
-        if not (low.isalpha() and low.isascii()) or low in self._special or self._reduced:
+        entry = self._lexicon.get(low)
+        if entry is None or low in self._special or self._reduced or not low.isalpha():
             return None
         if word in _NEVER_PLAIN or not (word == low or word[1:].islower()):
             return None
+        said = entry.partition(" ")[0]
+        if word == chunk:
+            return said
         tail = chunk[len(word) :]
-        if tail[:1] == "." and low in _SHORT_FORMS:
-            return None
-        said = look_up(low)
-        return said and said + closing(tail)
+        return None if tail[0] == "." and low in _SHORT_FORMS else said + closing(tail)
 
     def needs_context(self, chunk: str) -> bool:
         """Whether neighbours may decide how the chunk is read, or it is no plain word."""

@@ -7,8 +7,8 @@ read where they stand if that is new.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, MutableMapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from itertools import accumulate, chain, compress, count, filterfalse
 
 from phonetic import signs
 from phonetic.company import Company, edged
@@ -20,7 +20,7 @@ from phonetic.normalize import expand
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.plain import SIMPLE, Plain
 from phonetic.reduced import reduce
-from phonetic.said import Expansion, Said, put_in
+from phonetic.said import Expansion, Said, Special, expansion
 from phonetic.unspeakable import Unspeakable
 
 Tally = MutableMapping[str, Counter[str]]
@@ -56,40 +56,47 @@ class Reader:
         self._plain = Plain(self._homographs.words, self._own, reduced=reduced)
         self._words = self._plain.words
         self._said = Said()
-        self._met: set[str] = set()  # chunks as they stand in a text
+        self._unsaid: set[str] = set()  # chunks as they stand in a text, met, that are not said alike anywhere
         self._by_text: set[str] = set()  # those of them that all of the text may decide
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
         self._lost: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> why something of it is dropped, if it is
         self._chunks: dict[str, str] = {}  # folded chunk -> finished words, NEAR or CHOICE
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
-        self._expanded: dict[str | tuple[str, ...], int | Expansion] = {}  # by what was seen, or how far to see next
         self._pieces: dict[str, Piece] = {}
+        self._dropping: Counter[str] = Counter()  # why something is, where a chunk is expanded
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
-        for settled in (self._said.settled, self._said.folded):
-            if len(settled) > CACHE:
-                settled.clear()
-        if max(len(self._met), len(self._chunks)) > CACHE:
-            for memory in (self._said, self._met, self._by_text, self._opened, self._lost, self._chunks, self._choices):
+        if max(len(self._said), len(self._said.settled), len(self._chunks)) > CACHE:
+            for memory in (self._said, self._opened, self._lost, self._chunks, self._choices):
                 memory.clear()
+            self._unsaid.clear()
+            self._by_text.clear()
         markup: Counter[str] = Counter()
         texts = [
             self._whole(text, markup) if "<" in text or "/" in text or ("'" in text and " '" in text) else text
             for text in texts
         ]
         dropped = [*markup.elements()]
-        look_up, left, new = self._said.line, self._said.left, self._said.new
         lines: list[str] = []
-        for text in texts:
-            chunks = text.split()
-            found = look_up(chunks)
-            if new:
-                lines.append(self._anew(texts, len(lines), dropped))
-            elif left:
-                lines.append(self._put(found, dropped))
-            else:
+        said, look_up = self._said, self._said.__getitem__
+        said.forget_line()
+        left = said.left
+        sources: list[Iterable[list[str]]] = [map(str.split, texts)]
+        for chunks in chain.from_iterable(sources):
+            said.chunks = chunks
+            said.rest = rest = iter(chunks)
+            found = list(map(look_up, rest))
+            if not left:
                 lines.append(" ".join(found))
+                continue
+            if not self._unsaid.issuperset([chunks[i] for i in said.new]):
+                rest_of_texts = [*sources[0]]
+                sources.append(rest_of_texts)
+                self._meet(set(chunks).union(*rest_of_texts))  # at once, so that words are guessed together
+                found = said.line(chunks)
+            lines.append(self._line(texts[len(lines)], chunks, found, dropped))
+            said.forget_line()
         if tally is not None:
             tally.setdefault("dropped", Counter()).update(dropped)
         whole = "\n".join(lines)
@@ -100,35 +107,47 @@ class Reader:
             whole = "".join(parts[::2])
         return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
-    def _anew(self, texts: Sequence[str], at: int, dropped: list[str]) -> str:
-        """The line of a text in which something is new; all that is new in those after it is met as well."""
-        text = texts[at]
-        raws = text.split()
-        if not all(map(self._met.__contains__, raws)):
-            self._meet(set(" ".join(texts[at:]).split()))  # at once, so that unknown words are guessed together
+    def _line(self, text: str, raws: list[str], found: list[str], dropped: list[str]) -> str:
+        """The line of a text whose chunks were looked up last, and have been met."""
+        new = self._said.new
+        if not new:
+            return _put(found, self._said.left, dropped)
+        chunks = [raws[i] for i in new]
+        is_folded = self._by_text.isdisjoint(chunks)
+        if is_folded and self._opened.keys().isdisjoint(chunks if text.isascii() else raws):
+            for i, reach in zip(new, self._read_near(raws, found, new), strict=True):
+                self._said.settle(i, found[i], reach)
+            return _put(found, self._said.left, dropped)
         chunks = self._split(text, raws, dropped)
-        if chunks is raws:
-            return self._put(self._looked_up(chunks), dropped)
-        found = self._looked_up(chunks, folded=True)
-        if self._by_text.isdisjoint(raws):
-            self._settle(raws, found)
-        return self._put(found, dropped)
+        words = list(map(self._chunks.__getitem__, chunks))
+        places = [*compress(count(), map({NEAR, CHOICE}.__contains__, words))]
+        reaches = self._read_near(chunks, words, places)
+        if is_folded:
+            self._settle(raws, words, dict(zip(places, reaches, strict=True)))
+        return _put(words, places, dropped)
 
-    def _settle(self, raws: Sequence[str], found: Sequence[str]) -> None:
+    def _parts(self, raws: Sequence[str]) -> list[tuple[str, ...]]:
+        """What each chunk is folded to."""
+        return list(map(self._opened.get, raws, zip(raws, strict=False)))
+
+    def _settle(self, raws: Sequence[str], found: Sequence[str], reaches: Mapping[int, int]) -> None:
         """Remember what was found for folded chunks by their company as they stood in a text."""
-        parts = [self._opened.get(raw, (raw,)) for raw in raws]
+        parts = self._parts(raws)
         if () in parts:
-            return  # a chunk would see farther than by how it stands
-        for i, j in enumerate(accumulate(map(len, parts), initial=0)):
-            if i == len(raws) or raws[i] in self._said or raws[i] in self._lost:
+            return  # a chunk sees farther than its company
+        starts = [*accumulate(map(len, parts), initial=0)]
+        for i in self._said.new:
+            if raws[i] in self._lost:
                 continue
-            said = found[j]
-            if len(parts[i]) > 1:
-                pieces = [put_in(piece) for piece in found[j : j + len(parts[i])]]
-                if all(piece == "-" or not isinstance(piece, Expansion) for piece in pieces):
-                    self._said.settle(raws, i, " ".join(pieces))
-            elif not isinstance(said, Expansion) or all(len(part) == 1 for part in parts[i : i + said.used]):
-                self._said.settle(raws, i, said)
+            here = range(starts[i], starts[i + 1])
+            said = found[here[0]]
+            if len(here) > 1:
+                if any(isinstance(found[at], Special) and found[at] != "-" for at in here):
+                    continue
+                said = expansion(" ".join(found[at] for at in here))
+            elif isinstance(said, Expansion) and any(len(part) > 1 for part in parts[i : i + said.used]):
+                continue
+            self._said.settle(i, said, max(reaches.get(at, 0) for at in here))
 
     def _split(self, text: str, chunks: list[str], dropped: list[str]) -> list[str]:
         """The chunks of a text, folded; the same list if that changes nothing."""
@@ -142,11 +161,13 @@ class Reader:
             return chunks
         if not self._lost.keys().isdisjoint(chunks):
             dropped += [reason for chunk in chunks for reason in self._lost.get(chunk, ())]
-        return [part for chunk in chunks for part in self._opened.get(chunk, (chunk,))]
+        return [*chain.from_iterable(self._parts(chunks))]
 
     def _whole(self, text: str, dropped: Counter[str]) -> str:
         """The text without markup, where that is dropped, its words whole; what else becomes of it `_fold` says."""
-        return joined(without_markup(text, dropped)) if self._policy == "drop" else text
+        if self._policy != "drop":
+            return text
+        return joined(without_markup(text, dropped) if "<" in text else text)
 
     def _fold(self, text: str, dropped: list[str]) -> list[str]:
         """The chunks of a text that `_whole` has seen."""
@@ -163,7 +184,7 @@ class Reader:
     def _meet(self, raws: set[str]) -> None:
         """Remember chunks as they stand in a text: their words, if nothing around them matters."""
         found = {}
-        for raw in raws - self._met:
+        for raw in filterfalse(self._said.__contains__, raws - self._unsaid):
             if (said := self._plain.word(raw)) is None:
                 found[raw] = parts_of(raw)
             else:
@@ -181,7 +202,7 @@ class Reader:
             said = " ".join(map(self._chunks.__getitem__, parts))
             if said and NEAR not in said and not reasons:
                 self._said[raw] = said
-        self._met |= raws
+        self._unsaid.update(filterfalse(self._said.__contains__, found))
 
     def _learn(self, chunks: set[str]) -> None:
         """Remember chunks, guessing all their unknown words in one batch."""
@@ -208,60 +229,28 @@ class Reader:
             self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
 
-    def _looked_up(self, chunks: Sequence[str], *, folded: bool = False) -> list[str]:
-        """What is said for each of some folded chunks."""
-        found = self._said.line(chunks, folded=folded)
+    def _read_near(self, chunks: Sequence[str], said: list[str], places: Sequence[int]) -> list[int]:
+        """Find what is said for those of some folded chunks that neighbours decide, and by how many on either side."""
         around: list[str] = []
-        for i in self._said.new:
-            said = self._chunks[chunks[i]]
-            if said == CHOICE:
+        reaches = []
+        for i in places:
+            known = self._chunks[chunks[i]]
+            if known == CHOICE:
                 before, word, after = self._choices[chunks[i]]
-                said = before + self._homographs.choose(word, chunks, i) + after
-            elif said == NEAR:
+                chosen, reach = self._homographs.choose_within(word, chunks, i)
+                said[i] = before + chosen + after
+            else:
                 around = around or edged(chunks)
-                said = self._expansion(around, i)
-            found[i] = said
-            self._said.settle(chunks, i, said, folded=folded)
-        return found
-
-    def _put(self, said: list[str], dropped: list[str]) -> str:
-        """The line of what was found for the chunks looked up last, with all that its expansions ask for."""
-        for i in self._said.left:
-            found = said[i]
-            if not isinstance(found, Expansion):
-                continue  # it is only words, or was read with a chunk before it
-            if found.used > 1:
-                said[i + 1 : i + found.used] = [""] * (found.used - 1)
-            dropped += found.lost
-            if i and (found.marks or found.is_operator):
-                last = i - 1  # where the word before it is
-                while last and not said[last]:
-                    last -= 1
-                for marks in found.marks:
-                    said[last] = _closed(said[last], marks)
-                if found.is_operator and f" {said[last]}".endswith(" A0"):
-                    said[last] = said[last][:-2] + LETTERS["a"]  # a = b
-        line = " ".join(filter(None, said))
-        if "-" not in line:
-            return line
-        return (_DASHES.sub("-", line) if "- -" in line else line).strip("- ")
-
-    def _expansion(self, around: Sequence[str], i: int) -> Expansion:
-        """What is said for a chunk among its neighbours; remembered by all that decides it.
-
-        Args:
-            around: The chunks, `edged`.
-            i: Which one, counted without the edge.
-        """
-        found = self._expanded.get(around[i + 1])
-        while isinstance(found, int):
-            found = self._expanded.get(tuple(around[i : i + found + 2]))
-        return found or self._expand(around, i)
+                found = self._expand(around, i) if known == NEAR else expansion(known)
+                said[i], reach = found, found.reach
+            reaches.append(reach)
+        return reaches
 
     def _expand(self, around: Sequence[str], i: int) -> Expansion:
         """What `expand` makes of a chunk among its neighbours, pronounced."""
         near = Company(around, i)
-        lost: Counter[str] = Counter()
+        lost = self._dropping
+        lost.clear()
         try:
             plain, used = expand(near, lost, self._policy)
         except Unspeakable as error:
@@ -276,21 +265,15 @@ class Reader:
                 words[-1] = _closed(words[-1], marks)
             elif marks:
                 before.append(marks)
-        if len(self._expanded) > CACHE:
-            self._expanded.clear()
-        key: str | tuple[str, ...] = near[0]
-        for reach in near.steps:
-            self._expanded[key] = reach
-            key = tuple(around[i : i + reach + 2])
-        found = self._expanded[key] = Expansion(
+        return expansion(
             " ".join(words),
-            before,
-            used,
-            [*lost.elements()] if lost else (),
             tuple(plain),
-            is_operator=near[0] in OPERATORS,
+            used,
+            before,
+            [*lost.elements()] if lost else (),
+            near[0] in OPERATORS,
+            near.reach,
         )
-        return found
 
     def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
         """A piece of a reading among the others: its words, or its marks if it has none."""
@@ -310,6 +293,30 @@ class Reader:
             # Of marks alone only the stops stay: a bracket with nothing in it closes nothing.
             found = self._pieces[piece] = (said, "" if said else "".join(_STOP.findall(piece)))
         return found
+
+
+def _put(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
+    """The line of what is said for chunks, with all that expansions ask for; these are in some of the places."""
+    for i in places:
+        found = said[i]
+        if not isinstance(found, Special):
+            continue  # it was read with a chunk before it
+        if found.lost:
+            dropped += found.lost
+        if found.used > 1:
+            said[i + 1 : i + found.used] = [""] * (found.used - 1)
+        if i and (found.marks or found.is_operator):
+            last = i - 1  # where the word before it is
+            while last and not said[last]:
+                last -= 1
+            for marks in found.marks:
+                said[last] = _closed(said[last], marks)
+            if found.is_operator and f" {said[last]}".endswith(" A0"):
+                said[last] = said[last][:-2] + LETTERS["a"]  # a = b
+    line = " ".join(filter(None, said))
+    if "-" not in line:
+        return line
+    return (_DASHES.sub("-", line) if "- -" in line else line).strip("- ")
 
 
 def _closed(word: str, marks: str) -> str:

@@ -1,104 +1,138 @@
-"""What is said for chunks, remembered: in whatever company, or in the one they are in."""
+"""What is said for chunks, remembered: in whatever company, or in the one they are in.
+
+Words that neighbours decide are remembered by as many of them as have mattered for that chunk so far.
+"""
 
 from collections.abc import Iterator, Sequence
 from operator import length_hint
-from typing import Self
-
-WINDOW = 5  # chunks on either side that may decide how one is read
 
 
 class Expansion(str):
-    """The words said for a chunk among others, where there is more to it than to put them in.
+    """The words said for a chunk among others.
 
     Attributes:
-        marks: That close the word before it.
-        used: Chunks that it is said for.
-        lost: Why something is dropped.
         plain: The chunk in plain words.
+        used: Chunks that it is said for.
+        marks: That close the word before it.
+        lost: Why something is dropped.
         is_operator: Whether the chunk is a sign that stands between two names or numbers.
+        reach: How many chunks on either side may have decided it.
     """
 
-    def __new__(
-        cls,
-        words: str,
-        marks: Sequence[str] = (),
-        used: int = 1,
-        lost: Sequence[str] = (),
-        plain: tuple[str, ...] = (),
-        *,
-        is_operator: bool = False,
-    ) -> Self:
-        """Words and what else there is to them."""
-        self = super().__new__(cls, words)
-        self.marks, self.used, self.lost, self.plain, self.is_operator = marks, used, lost, plain, is_operator
-        return self
-
-    marks: Sequence[str]
-    used: int
-    lost: Sequence[str]
+    __slots__ = ("is_operator", "lost", "marks", "plain", "reach", "used")
     plain: tuple[str, ...]
+    used: int
+    marks: Sequence[str]
+    lost: Sequence[str]
     is_operator: bool
+    reach: int
 
 
-def put_in(said: str) -> str:
-    """What is said for a chunk as plain words, if they need only be put in."""
-    if isinstance(said, Expansion) and (said.marks or said.lost or said.used > 1 or said.is_operator):
-        return said
-    if said and "-" not in said:
-        return str(said)
-    return said if isinstance(said, Expansion) else Expansion(said)
+class Special(Expansion):
+    """Words that are more than to be put in: the line is looked through because of them."""
+
+    __slots__ = ()
 
 
-NEW = Expansion("\x02")  # for a chunk that is in neither memory
+def expansion(
+    words: str,
+    plain: tuple[str, ...] = (),
+    used: int = 1,
+    marks: Sequence[str] = (),
+    lost: Sequence[str] = (),
+    is_operator: bool = False,
+    reach: int = 0,
+) -> Expansion:
+    """An `Expansion`, and a `Special` one if it is that."""
+    is_special = not words or "-" in words or used > 1 or marks or lost or is_operator
+    made = Special(words) if is_special else Expansion(words)
+    made.plain, made.used, made.marks, made.lost = plain, used, marks, lost
+    made.is_operator, made.reach = is_operator, reach
+    return made
+
+
+NEW = expansion("")  # for a chunk that is in neither memory
 
 
 class Said(dict[str, str]):
     """Words of chunks by themselves; where neighbours decide, those of a chunk in its company.
 
     Attributes:
-        settled: Words of chunks by their company, as they stand in a text.
-        folded: The same, of texts that are folded as a whole.
-        left: Of the chunks that were looked up last, those whose words are an `Expansion`.
+        settled: Words of chunks by their company.
+        chunks: Those of a line; and, as they are looked up, the `rest` of them.
+        left: Those of them whose words are `Special`.
         new: Those of them that are `NEW`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.settled: dict[str, str] = {}
-        self.folded: dict[str, str] = {}
         self.left: list[int] = []
         self.new: list[int] = []
-        self._chunks: Sequence[str] = ()
-        self._rest: Iterator[str] = iter(())
-        self._known = self.settled
+        self._reach: dict[str, int] = {}  # how many chunks on either side have mattered to one
+        self.chunks: Sequence[str] = ()
+        self.rest: Iterator[str] = iter(())
 
-    def line(self, chunks: Sequence[str], *, folded: bool = False) -> list[str]:
+    def line(self, chunks: Sequence[str]) -> list[str]:
         """What is said for each of a line's chunks."""
-        if self.left:
-            self.left.clear()
-            self.new.clear()
-        self._known = self.folded if folded else self.settled
-        self._chunks = chunks
-        self._rest = rest = iter(chunks)
-        return list(map(self.__getitem__, rest))
+        self.forget_line()
+        self.chunks, self.rest = chunks, iter(chunks)
+        return list(map(self.__getitem__, self.rest))
+
+    def forget_line(self) -> None:
+        """Make room for the next one."""
+        self.left.clear()
+        self.new.clear()
 
     def __missing__(self, chunk: str) -> str:
-        chunks = self._chunks
-        i = len(chunks) - 1 - length_hint(self._rest)
-        said = self._known.get(_company(chunks, i), NEW)
-        if said.__class__ is Expansion:
+        reach = self._reach.get(chunk)
+        chunks, after = self.chunks, length_hint(self.rest)
+        i = len(chunks) - after - 1
+        if reach is None:
+            said: str = NEW
+        elif reach == 1 and i and after:  # as `_company` has it, but sooner
+            said = self.settled.get(f"{chunks[i - 1]} {chunk} {chunks[i + 1]}", NEW)
+        else:
+            said = self.settled.get(_company(chunks, i, reach), NEW)
+        if said.__class__ is Special:
             self.left.append(i)
             if said is NEW:
                 self.new.append(i)
         return said
 
-    def settle(self, chunks: Sequence[str], i: int, said: str, *, folded: bool = False) -> None:
-        """Remember what is said for a chunk in this company."""
-        (self.folded if folded else self.settled)[_company(chunks, i)] = put_in(said)
+    def find(self, chunks: Sequence[str], i: int) -> str | None:
+        """What is remembered of a chunk in its company."""
+        reach = self._reach.get(chunks[i])
+        return None if reach is None else self.settled.get(_company(chunks, i, reach))
+
+    def settle(self, i: int, said: str, reach: int) -> None:
+        """Remember what is said for one of the chunks that were looked up last.
+
+        Args:
+            i: Which of them.
+            said: What `line` is to find from now on.
+            reach: How many chunks on either side may have decided it.
+        """
+        chunk = self.chunks[i]
+        known = self._reach.get(chunk, -1)
+        if known < reach:
+            self._reach[chunk] = reach
+        else:
+            reach = known
+        self.settled[_company(self.chunks, i, reach)] = said
+
+    def clear(self) -> None:
+        """Forget all."""
+        super().clear()
+        self.settled.clear()
+        self._reach.clear()
 
 
-def _company(chunks: Sequence[str], i: int) -> str:
-    """A chunk with all that may decide how it is read; no two places have the same if there is a difference."""
-    if i < WINDOW:
-        return " " * (WINDOW - i) + " ".join(chunks[: i + WINDOW + 1])
-    return " ".join(chunks[i - WINDOW : i + WINDOW + 1])
+def _company(chunks: Sequence[str], i: int, reach: int) -> str:
+    """A chunk and as many on either side, a space for each that is not there, so that the chunk is in the middle."""
+    if not reach:
+        return chunks[i]
+    before, missing = i - reach, i + reach + 1 - len(chunks)
+    if before >= 0 >= missing:
+        return " ".join(chunks[before : i + reach + 1])
+    return " " * -before + " ".join(chunks[max(0, before) : i + reach + 1]) + " " * missing

@@ -13,6 +13,7 @@ from phonetic.format import parts_of
 from phonetic.normalize import core
 from phonetic.plain import SIMPLE
 from phonetic.reader import CACHE, NEAR, Reader, Tally
+from phonetic.said import Expansion
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"
@@ -137,14 +138,16 @@ class Scribe(Reader):
             return list(itertools.chain.from_iterable(map(known.__getitem__, chunks)))
         except KeyError:
             words: list[str] = []
-        at, around = 0, edged(chunks)
+        at = 0
         for i, (chunk, spelled) in enumerate(zip(chunks, map(known.get, chunks), strict=True)):
             if i < at:
                 continue  # read with the chunk before it
             if spelled is None:
                 said = self._chunks[chunk]
                 if said == NEAR:
-                    spelled, at = self._in_line(around, i)
+                    found = self._said.find(chunks, i)
+                    near = found if isinstance(found, Expansion) else self._expand(edged(chunks), i)
+                    spelled, at = self._readings.get(near.plain) or self._in_words(near.plain), i + near.used
                     _join(words, spelled)
                     continue
                 spelled = known[chunk] = _spelled(chunk, said)
@@ -153,20 +156,17 @@ class Scribe(Reader):
             words.pop()
         return words
 
-    def _in_line(self, around: Sequence[str], i: int) -> tuple[tuple[str, ...], int]:
-        """The words of a chunk among its neighbours, `edged`, and the first chunk after what is read with it."""
-        near = self._expansion(around, i)
-        found = self._readings.get(near.plain)
-        if found is None:
-            words: list[str] = []
-            for at, piece in enumerate(near.plain):
-                said, _ = self._pronounce(near.plain, at)
-                if said:
-                    words += (DASH,) if said == DASH else _spelled(piece, said)
-            if len(self._readings) > CACHE:
-                self._readings.clear()
-            found = self._readings[near.plain] = tuple(words)
-        return found, i + near.used
+    def _in_words(self, plain: tuple[str, ...]) -> tuple[str, ...]:
+        """The words of what a chunk is read as."""
+        words: list[str] = []
+        for at, piece in enumerate(plain):
+            said, _ = self._pronounce(plain, at)
+            if said:
+                words += (DASH,) if said == DASH else _spelled(piece, said)
+        if len(self._readings) > CACHE:
+            self._readings.clear()
+        found = self._readings[plain] = tuple(words)
+        return found
 
 
 def _join(words: list[str], more: Sequence[str]) -> None:

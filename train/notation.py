@@ -1,6 +1,5 @@
 """What the rest of the program needs of a notation, and how one is found by name."""
 
-import inspect
 from collections import Counter
 from collections.abc import Mapping, MutableMapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -66,11 +65,13 @@ def load_notation(spec: Mapping[str, Any]) -> Notation:
         raise TrainError(f"no notation is called {name!r}", hint=f"there are: {', '.join(found)}")
     factory = found[name].load()
     options = dict(spec.get("options") or {})
-    known = inspect.signature(factory).parameters
-    for option in options:
-        if option not in known:
+    if options:
+        import inspect  # a tenth of what loading the engine takes, which most do without options
+
+        known = inspect.signature(factory).parameters
+        if unknown := [option for option in options if option not in known]:
             takes = ", ".join(known) or "none"
-            raise TrainError(f"the notation {name} has no option {option!r}", hint=f"its options are: {takes}")
+            raise TrainError(f"the notation {name} has no option {unknown[0]!r}", hint=f"its options are: {takes}")
     notation: Notation = factory(**options)
     wanted = spec.get("version")
     if wanted is not None and wanted != notation.version:

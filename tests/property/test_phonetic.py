@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from phonetic.arpabet import Arpabet
-from phonetic.company import BEFORE, HERE, Company, edged
+from phonetic.company import Company, edged
 from phonetic.errors import PhoneticError
 from phonetic.fold import chunks_of
 from phonetic.ipa import Ipa
@@ -113,8 +113,7 @@ def test_a_reading_depends_on_no_more_than_is_seen(fragments: list[str], others:
     for i in range(len(chunks)):
         near = Company(edged(chunks), i)
         reading = expand(near)
-        seen = near.steps[-1] if near.steps else HERE
-        begin, stop = i - (seen >= BEFORE), i + max(seen, 0) + 1
+        begin, stop = i - near.reach, i + near.reach + 1
         if begin >= 0 and stop <= len(chunks):  # else an end of the text was seen
             assert expand(Company(edged([*other, *chunks[begin:stop], *other]), len(other) + i - begin)) == reading
 
