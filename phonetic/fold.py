@@ -104,7 +104,8 @@ _BY_TEXT = re.compile(rf"<!--|{_ENTITY.pattern}|^n't\b", re.IGNORECASE)
 _JOINED = re.compile(r"/$|'(?:t|s|d|m|re|ve|ll)\b", re.IGNORECASE)
 _PER = re.compile(r" / (?=[hs]\b)(?<=[a-z] / )")  # 26 km / h
 # Tokenised corpora part clitics from their word: did n't, it 's.
-_PARTED = re.compile(r" (?=(?:'(?:t|s|d|m|re|ve|ll)|n't)\b)(?<=[A-Za-z] )", re.IGNORECASE)
+_PARTED = re.compile(r" '(?=(?:t|s|d|m|re|ve|ll)\b)(?<=[A-Za-z] ')", re.IGNORECASE)  # soon found by its beginning
+_PARTED_NOT = re.compile(r" (?=n't\b)(?<=[A-Za-z] )", re.IGNORECASE)
 _LONE_EN_DASH = re.compile(r"(?<!\d)–|–(?![\d$£€])")
 _REASONS = {"C": CONTROL, "L": "letter of another script", "N": "number of another script"}
 
@@ -115,14 +116,15 @@ def clean(text: str) -> str:
         text = _ENTITY.sub(lambda match: _ENTITIES[match[1]], text)
     if "—" in text or "--" in text:
         text = _DASHES.sub(" – ", text)
-    return joined(text, "n't" in text)
+    text = joined(text)
+    return _PARTED_NOT.sub("", text) if " n't" in text.lower() else text
 
 
-def joined(text: str, has_not: bool = False) -> str:
-    """The text with clitics and units joined to what they were parted from; n't only where it is said to be there."""
+def joined(text: str) -> str:
+    """The text with clitics and units joined to what they were parted from; for n't, see `clean`."""
     if " / " in text:
         text = _PER.sub("/", text)
-    return _PARTED.sub("", text) if has_not or " '" in text else text
+    return _PARTED.sub("'", text) if " '" in text else text
 
 
 def may_join(chunk: str) -> bool:

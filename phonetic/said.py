@@ -92,6 +92,8 @@ class Said(dict[str, str]):
             said: str = NEW
         elif reach == 1 and i and after:  # as `_company` has it, but sooner
             said = self.settled.get(f"{chunks[i - 1]} {chunk} {chunks[i + 1]}", NEW)
+        elif not reach:
+            said = self.settled.get(chunk, NEW)
         else:
             said = self.settled.get(_company(chunks, i, reach), NEW)
         if said.__class__ is Special:
