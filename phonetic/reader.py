@@ -79,24 +79,24 @@ class Reader:
         ]
         dropped = [*markup.elements()]
         lines: list[str] = []
-        said, look_up = self._said, self._said.__getitem__
-        said.forget_line()
-        left = said.left
+        said, look_up, after = self._said, self._said.__getitem__, self._said.after
         sources: list[Iterable[list[str]]] = [map(str.split, texts)]
         for chunks in chain.from_iterable(sources):
-            said.chunks = chunks
             said.rest = rest = iter(chunks)
             found = list(map(look_up, rest))
-            if not left:
+            if not after:
                 lines.append(" ".join(found))
                 continue
-            if not self._unsaid.issuperset([chunks[i] for i in said.new]):
+            left, new = said.fill_in(chunks, found)
+            if not self._unsaid.issuperset([chunks[i] for i in new]):
                 rest_of_texts = [*sources[0]]
                 sources.append(rest_of_texts)
                 self._meet(set(chunks).union(*rest_of_texts))  # at once, so that words are guessed together
-                found = said.line(chunks)
-            lines.append(self._line(texts[len(lines)], chunks, found, dropped))
-            said.forget_line()
+                found, left, new = said.line(chunks)
+            if new:
+                lines.append(self._line(texts[len(lines)], chunks, found, left, new, dropped))
+            else:
+                lines.append(_put(found, left, dropped) if left else " ".join(found))
         if tally is not None:
             tally.setdefault("dropped", Counter()).update(dropped)
         whole = "\n".join(lines)
@@ -107,36 +107,37 @@ class Reader:
             whole = "".join(parts[::2])
         return THE.sub("Di0 ", reduce(whole) if self._reduced else whole).split("\n") if texts else []
 
-    def _line(self, text: str, raws: list[str], found: list[str], dropped: list[str]) -> str:
-        """The line of a text whose chunks were looked up last, and have been met."""
-        new = self._said.new
-        if not new:
-            return _put(found, self._said.left, dropped)
+    def _line(
+        self, text: str, raws: list[str], found: list[str], left: list[int], new: list[int], dropped: list[str]
+    ) -> str:
+        """The line of a text whose chunks were met and looked up, and some of which are new in this company."""
         chunks = [raws[i] for i in new]
         is_folded = self._by_text.isdisjoint(chunks)
         if is_folded and self._opened.keys().isdisjoint(chunks if text.isascii() else raws):
             for i, reach in zip(new, self._read_near(raws, found, new), strict=True):
-                self._said.settle(i, found[i], reach)
-            return _put(found, self._said.left, dropped)
+                self._said.settle(raws, i, found[i], reach)
+            return _put(found, left, dropped)
         chunks = self._split(text, raws, dropped)
         words = list(map(self._chunks.__getitem__, chunks))
-        places = [*compress(count(), map({NEAR, CHOICE}.__contains__, words))]
+        places = [*compress(count(), map({NEAR, CHOICE, ""}.__contains__, words))]
         reaches = self._read_near(chunks, words, places)
         if is_folded:
-            self._settle(raws, words, dict(zip(places, reaches, strict=True)))
+            self._settle(raws, new, words, dict(zip(places, reaches, strict=True)))
         return _put(words, places, dropped)
 
     def _parts(self, raws: Sequence[str]) -> list[tuple[str, ...]]:
         """What each chunk is folded to."""
         return list(map(self._opened.get, raws, zip(raws, strict=False)))
 
-    def _settle(self, raws: Sequence[str], found: Sequence[str], reaches: Mapping[int, int]) -> None:
+    def _settle(
+        self, raws: Sequence[str], new: Sequence[int], found: Sequence[str], reaches: Mapping[int, int]
+    ) -> None:
         """Remember what was found for folded chunks by their company as they stood in a text."""
         parts = self._parts(raws)
         if () in parts:
             return  # a chunk sees farther than its company
         starts = [*accumulate(map(len, parts), initial=0)]
-        for i in self._said.new:
+        for i in new:
             if raws[i] in self._lost:
                 continue
             here = range(starts[i], starts[i + 1])
@@ -147,7 +148,7 @@ class Reader:
                 said = expansion(" ".join(found[at] for at in here))
             elif isinstance(said, Expansion) and any(len(part) > 1 for part in parts[i : i + said.used]):
                 continue
-            self._said.settle(i, said, max(reaches.get(at, 0) for at in here))
+            self._said.settle(raws, i, said, max(reaches.get(at, 0) for at in here))
 
     def _split(self, text: str, chunks: list[str], dropped: list[str]) -> list[str]:
         """The chunks of a text, folded; the same list if that changes nothing."""
@@ -297,14 +298,18 @@ class Reader:
 
 def _put(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
     """The line of what is said for chunks, with all that expansions ask for; these are in some of the places."""
+    silent: list[int] = []
     for i in places:
         found = said[i]
         if not isinstance(found, Special):
             continue  # it was read with a chunk before it
         if found.lost:
             dropped += found.lost
+        if not found:
+            silent.append(i)
         if found.used > 1:
             said[i + 1 : i + found.used] = [""] * (found.used - 1)
+            silent += range(i + 1, i + found.used)
         if i and (found.marks or found.is_operator):
             last = i - 1  # where the word before it is
             while last and not said[last]:
@@ -313,7 +318,9 @@ def _put(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
                 said[last] = _closed(said[last], marks)
             if found.is_operator and f" {said[last]}".endswith(" A0"):
                 said[last] = said[last][:-2] + LETTERS["a"]  # a = b
-    line = " ".join(filter(None, said))
+    for i in reversed(silent):
+        del said[i]
+    line = " ".join(said)
     if "-" not in line:
         return line
     return (_DASHES.sub("-", line) if "- -" in line else line).strip("- ")

@@ -1,6 +1,6 @@
 """What is said for chunks, remembered: in whatever company, or in the one they are in.
 
-Words that neighbours decide are remembered by as many of them as have mattered for that chunk so far.
+Words that neighbours decide are remembered by as many of them as mattered, and looked up by the fewest first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,76 +58,81 @@ class Said(dict[str, str]):
     """Words of chunks by themselves; where neighbours decide, those of a chunk in its company.
 
     Attributes:
+        rest: Those of a line that are still to be looked up, while they are.
+        after: How many stood after each that was not found.
         settled: Words of chunks by their company.
-        chunks: Those of a line; and, as they are looked up, the `rest` of them.
-        left: Those of them whose words are `Special`.
-        new: Those of them that are `NEW`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.settled: dict[str, str] = {}
-        self.left: list[int] = []
-        self.new: list[int] = []
-        self._reach: dict[str, int] = {}  # how many chunks on either side have mattered to one
-        self.chunks: Sequence[str] = ()
         self.rest: Iterator[str] = iter(())
-
-    def line(self, chunks: Sequence[str]) -> list[str]:
-        """What is said for each of a line's chunks."""
-        self.forget_line()
-        self.chunks, self.rest = chunks, iter(chunks)
-        return list(map(self.__getitem__, self.rest))
-
-    def forget_line(self) -> None:
-        """Make room for the next one."""
-        self.left.clear()
-        self.new.clear()
+        self.after: list[int] = []
+        self.settled: dict[str, str] = {}
+        self._expansions: dict[str, Expansion] = {}  # what some of these words stand for
+        self._reaches: dict[str, tuple[int, ...]] = {}  # how many chunks on either side have ever mattered to one
 
     def __missing__(self, chunk: str) -> str:
-        reach = self._reach.get(chunk)
-        chunks, after = self.chunks, length_hint(self.rest)
-        i = len(chunks) - after - 1
-        if reach is None:
-            said: str = NEW
-        elif reach == 1 and i and after:  # as `_company` has it, but sooner
-            said = self.settled.get(f"{chunks[i - 1]} {chunk} {chunks[i + 1]}", NEW)
-        elif not reach:
-            said = self.settled.get(chunk, NEW)
-        else:
-            said = self.settled.get(_company(chunks, i, reach), NEW)
-        if said.__class__ is Special:
-            self.left.append(i)
-            if said is NEW:
-                self.new.append(i)
-        return said
+        self.after.append(length_hint(self.rest))
+        return ""
 
-    def find(self, chunks: Sequence[str], i: int) -> str | None:
+    def line(self, chunks: Sequence[str]) -> tuple[list[str], list[int], list[int]]:
+        """What is said for each of a line's chunks; where that is `Special`, and where of these it is `NEW`."""
+        self.rest = iter(chunks)
+        found = list(map(self.__getitem__, self.rest))
+        return found, *self.fill_in(chunks, found)
+
+    def fill_in(self, chunks: Sequence[str], found: list[str]) -> tuple[list[int], list[int]]:
+        """Put what is said among neighbours into what was found; the rest is as for `line`."""
+        left, new = [], []
+        n_chunks, reaches, settled = len(chunks), self._reaches.get, self.settled.get
+        for after in self.after:
+            i = n_chunks - after - 1
+            chunk = chunks[i]
+            said: str | None = None
+            for reach in reaches(chunk, ()):
+                if reach == 1 and i and after:  # as `_company` has it, but sooner; so is the next
+                    said = settled(f"{chunks[i - 1]} {chunk} {chunks[i + 1]}")
+                elif not reach:
+                    said = settled(chunk)
+                else:
+                    said = settled(_company(chunks, i, reach))
+                if said is not None:
+                    break
+            else:
+                said = NEW
+                new.append(i)
+            found[i] = said
+            if said.__class__ is Special:
+                left.append(i)
+        self.after.clear()
+        return left, new
+
+    def find(self, chunks: Sequence[str], i: int) -> Expansion | None:
         """What is remembered of a chunk in its company."""
-        reach = self._reach.get(chunks[i])
-        return None if reach is None else self.settled.get(_company(chunks, i, reach))
+        for reach in self._reaches.get(chunks[i], ()):
+            company = _company(chunks, i, reach)
+            found = self._expansions.get(company) or self.settled.get(company)
+            if isinstance(found, Expansion):
+                return found
+        return None
 
-    def settle(self, i: int, said: str, reach: int) -> None:
-        """Remember what is said for one of the chunks that were looked up last.
-
-        Args:
-            i: Which of them.
-            said: What `line` is to find from now on.
-            reach: How many chunks on either side may have decided it.
-        """
-        chunk = self.chunks[i]
-        known = self._reach.get(chunk, -1)
-        if known < reach:
-            self._reach[chunk] = reach
-        else:
-            reach = known
-        self.settled[_company(self.chunks, i, reach)] = said
+    def settle(self, chunks: Sequence[str], i: int, said: str, reach: int) -> None:
+        """Remember what is said for a chunk in this company, of which so many on either side may have decided it."""
+        reaches = self._reaches.get(chunks[i], ())
+        if reach not in reaches:
+            self._reaches[chunks[i]] = tuple(sorted((*reaches, reach)))
+        company = _company(chunks, i, reach)
+        if said.__class__ is Expansion:
+            self._expansions[company] = said
+            said = str(said)  # of which a reader need not know more
+        self.settled[company] = said
 
     def clear(self) -> None:
         """Forget all."""
         super().clear()
         self.settled.clear()
-        self._reach.clear()
+        self._expansions.clear()
+        self._reaches.clear()
 
 
 def _company(chunks: Sequence[str], i: int, reach: int) -> str:

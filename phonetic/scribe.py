@@ -13,7 +13,6 @@ from phonetic.format import parts_of
 from phonetic.normalize import core
 from phonetic.plain import SIMPLE
 from phonetic.reader import CACHE, NEAR, Reader, Tally
-from phonetic.said import Expansion
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"
@@ -145,8 +144,8 @@ class Scribe(Reader):
             if spelled is None:
                 said = self._chunks[chunk]
                 if said == NEAR:
-                    found = self._said.find(chunks, i)
-                    near = found if isinstance(found, Expansion) else self._expand(edged(chunks), i)
+                    near = self._said.find(chunks, i)
+                    near = self._expand(edged(chunks), i) if near is None else near
                     spelled, at = self._readings.get(near.plain) or self._in_words(near.plain), i + near.used
                     _join(words, spelled)
                     continue
