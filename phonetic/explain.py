@@ -66,7 +66,7 @@ class Explainer(Reader):
             phones, how = self._homographs.decide(word, chunks, i)
             others = [other for other in self._homographs.readings(word.lower()) if other != phones]
             return Explained(chunk, "homograph", how, before + phones + after, tuple(others)), 1
-        found = self._expand(around, i)
+        found, _ = self._expand(around, i)
         phones = " ".join(filter(None, [*found.marks, found]))
         read_as = " ".join(found.plain).replace("~", "")
         return Explained(" ".join(chunks[i : i + found.used]), "reading", read_as, phones), found.used

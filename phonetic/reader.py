@@ -63,6 +63,7 @@ class Reader:
         self._chunks: dict[str, str] = {}  # folded chunk -> finished words, NEAR or CHOICE
         self._choices: dict[str, tuple[str, str, str]] = {}  # chunk -> the homograph in it, and the marks around it
         self._pieces: dict[str, Piece] = {}
+        self._expansions: dict[tuple[tuple[str, ...], int, tuple[str, ...], bool], Expansion] = {}
         self._dropping: Counter[str] = Counter()  # why something is, where a chunk is expanded
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
@@ -88,7 +89,7 @@ class Reader:
                 lines.append(" ".join(found))
                 continue
             left, new = said.fill_in(chunks, found)
-            if not self._unsaid.issuperset([chunks[i] for i in new]):
+            if new and not self._unsaid.issuperset([chunks[i] for i in new]):
                 rest_of_texts = [*sources[0]]
                 sources.append(rest_of_texts)
                 self._meet(set(chunks).union(*rest_of_texts))  # at once, so that words are guessed together
@@ -138,16 +139,16 @@ class Reader:
             return  # a chunk sees farther than its company
         starts = [*accumulate(map(len, parts), initial=0)]
         for i in new:
-            if raws[i] in self._lost:
-                continue
             here = range(starts[i], starts[i + 1])
-            said = found[here[0]]
-            if len(here) > 1:
+            said, lost = found[here[0]], self._lost.get(raws[i], ())
+            if len(here) > 1 or lost:
                 if any(isinstance(found[at], Special) and found[at] != "-" for at in here):
                     continue
-                said = expansion(" ".join(found[at] for at in here))
-            elif isinstance(said, Expansion) and any(len(part) > 1 for part in parts[i : i + said.used]):
-                continue
+                said = expansion(" ".join(found[at] for at in here), lost=lost)
+            elif isinstance(said, Expansion):
+                taken = range(i, i + said.used)
+                if any(len(parts[at]) > 1 or raws[at] in self._lost for at in taken):
+                    continue
             self._said.settle(raws, i, said, max(reaches.get(at, 0) for at in here))
 
     def _split(self, text: str, chunks: list[str], dropped: list[str]) -> list[str]:
@@ -242,13 +243,17 @@ class Reader:
                 said[i] = before + chosen + after
             else:
                 around = around or edged(chunks)
-                found = self._expand(around, i) if known == NEAR else expansion(known)
-                said[i], reach = found, found.reach
+                said[i], reach = self._expand(around, i) if known == NEAR else (expansion(known), 0)
             reaches.append(reach)
         return reaches
 
-    def _expand(self, around: Sequence[str], i: int) -> Expansion:
-        """What `expand` makes of a chunk among its neighbours, pronounced."""
+    def _expand(self, around: Sequence[str], i: int) -> tuple[Expansion, int]:
+        """What `expand` makes of a chunk among its neighbours, pronounced, and how many on either side it looked at.
+
+        Args:
+            around: The chunks, `edged`.
+            i: Which one, counted without the edge.
+        """
         near = Company(around, i)
         lost = self._dropping
         lost.clear()
@@ -256,6 +261,16 @@ class Reader:
             plain, used = expand(near, lost, self._policy)
         except Unspeakable as error:
             raise error.within(" ".join(around).strip(" ")) from None
+        key = (tuple(plain), used, tuple(lost.elements()) if lost else (), near[0] in OPERATORS)
+        found = self._expansions.get(key)
+        if found is None:
+            if len(self._expansions) > CACHE:
+                self._expansions.clear()
+            found = self._expansions[key] = self._pronounced(*key)
+        return found, near.reach
+
+    def _pronounced(self, plain: tuple[str, ...], used: int, lost: tuple[str, ...], is_operator: bool) -> Expansion:
+        """What is said for a chunk in plain words."""
         before: list[str] = []
         words: list[str] = []
         for at in range(len(plain)):
@@ -266,15 +281,7 @@ class Reader:
                 words[-1] = _closed(words[-1], marks)
             elif marks:
                 before.append(marks)
-        return expansion(
-            " ".join(words),
-            tuple(plain),
-            used,
-            before,
-            [*lost.elements()] if lost else (),
-            near[0] in OPERATORS,
-            near.reach,
-        )
+        return expansion(" ".join(words), plain, used, before, lost, is_operator)
 
     def _pronounce(self, plain: Sequence[str], at: int) -> Piece:
         """A piece of a reading among the others: its words, or its marks if it has none."""

@@ -5,6 +5,7 @@ Words that neighbours decide are remembered by as many of them as mattered, and 
 
 from collections.abc import Iterator, Sequence
 from operator import length_hint
+from sys import intern
 
 
 class Expansion(str):
@@ -16,16 +17,14 @@ class Expansion(str):
         marks: That close the word before it.
         lost: Why something is dropped.
         is_operator: Whether the chunk is a sign that stands between two names or numbers.
-        reach: How many chunks on either side may have decided it.
     """
 
-    __slots__ = ("is_operator", "lost", "marks", "plain", "reach", "used")
+    __slots__ = ("is_operator", "lost", "marks", "plain", "used")
     plain: tuple[str, ...]
     used: int
     marks: Sequence[str]
     lost: Sequence[str]
     is_operator: bool
-    reach: int
 
 
 class Special(Expansion):
@@ -41,13 +40,11 @@ def expansion(
     marks: Sequence[str] = (),
     lost: Sequence[str] = (),
     is_operator: bool = False,
-    reach: int = 0,
 ) -> Expansion:
     """An `Expansion`, and a `Special` one if it is that."""
     is_special = not words or "-" in words or used > 1 or marks or lost or is_operator
     made = Special(words) if is_special else Expansion(words)
-    made.plain, made.used, made.marks, made.lost = plain, used, marks, lost
-    made.is_operator, made.reach = is_operator, reach
+    made.plain, made.used, made.marks, made.lost, made.is_operator = plain, used, marks, lost, is_operator
     return made
 
 
@@ -124,8 +121,8 @@ class Said(dict[str, str]):
         company = _company(chunks, i, reach)
         if said.__class__ is Expansion:
             self._expansions[company] = said
-            said = str(said)  # of which a reader need not know more
-        self.settled[company] = said
+        # One string for all that are alike: it is looked up so often that it stays near the processor.
+        self.settled[company] = said if said.__class__ is Special else intern(str(said))
 
     def clear(self) -> None:
         """Forget all."""

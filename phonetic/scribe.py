@@ -145,7 +145,7 @@ class Scribe(Reader):
                 said = self._chunks[chunk]
                 if said == NEAR:
                     near = self._said.find(chunks, i)
-                    near = self._expand(edged(chunks), i) if near is None else near
+                    near = self._expand(edged(chunks), i)[0] if near is None else near
                     spelled, at = self._readings.get(near.plain) or self._in_words(near.plain), i + near.used
                     _join(words, spelled)
                     continue
