@@ -122,7 +122,7 @@ def clean(text: str) -> str:
 
 def joined(text: str) -> str:
     """The text with clitics and units joined to what they were parted from; for n't, see `clean`."""
-    if " / " in text:
+    if "/" in text and " / " in text:  # the first is sooner seen
         text = _PER.sub("/", text)
     return _PARTED.sub("'", text) if " '" in text else text
 

@@ -30,6 +30,7 @@ GUESSED = "\x01"  # on either side of the spelling of guessed words, before thei
 NEAR = "\x02"  # in the place of a chunk that neighbours decide
 CHOICE = NEAR + "c"  # the same, of a homograph
 CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stays flat
+READINGS = 1 << 16  # readings among neighbours kept
 
 _STOP = re.compile("[.,;:?!]")
 _DASHES = re.compile("-(?: -)+")
@@ -68,7 +69,9 @@ class Reader:
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
-        if max(len(self._said), len(self._said.settled), len(self._chunks)) > CACHE:
+        if len(self._said.settled) > READINGS:
+            self._said.forget_company()
+        if max(len(self._said), len(self._chunks)) > CACHE:
             for memory in (self._said, self._opened, self._lost, self._chunks, self._choices):
                 memory.clear()
             self._unsaid.clear()
@@ -114,7 +117,7 @@ class Reader:
         """The line of a text whose chunks were met and looked up, and some of which are new in this company."""
         chunks = [raws[i] for i in new]
         is_folded = self._by_text.isdisjoint(chunks)
-        if is_folded and self._opened.keys().isdisjoint(chunks if text.isascii() else raws):
+        if is_folded and self._opened.keys().isdisjoint(raws):
             for i, reach in zip(new, self._read_near(raws, found, new), strict=True):
                 self._said.settle(raws, i, found[i], reach)
             return _put(found, left, dropped)
@@ -264,7 +267,7 @@ class Reader:
         key = (tuple(plain), used, tuple(lost.elements()) if lost else (), near[0] in OPERATORS)
         found = self._expansions.get(key)
         if found is None:
-            if len(self._expansions) > CACHE:
+            if len(self._expansions) > READINGS:
                 self._expansions.clear()
             found = self._expansions[key] = self._pronounced(*key)
         return found, near.reach
@@ -309,7 +312,7 @@ def _put(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
     for i in places:
         found = said[i]
         if not isinstance(found, Special):
-            continue  # it was read with a chunk before it
+            continue  # these are words, or were read with a chunk before them
         if found.lost:
             dropped += found.lost
         if not found:

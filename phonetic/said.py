@@ -124,9 +124,8 @@ class Said(dict[str, str]):
         # One string for all that are alike: it is looked up so often that it stays near the processor.
         self.settled[company] = said if said.__class__ is Special else intern(str(said))
 
-    def clear(self) -> None:
-        """Forget all."""
-        super().clear()
+    def forget_company(self) -> None:
+        """Forget all that was settled."""
         self.settled.clear()
         self._expansions.clear()
         self._reaches.clear()

@@ -12,7 +12,7 @@ from phonetic.counts import AFTER_CAPITAL, AFTER_SMALL, BEGINNING, FIRST, PAIRS,
 from phonetic.format import parts_of
 from phonetic.normalize import core
 from phonetic.plain import SIMPLE
-from phonetic.reader import CACHE, NEAR, Reader, Tally
+from phonetic.reader import CACHE, NEAR, READINGS, Reader, Tally
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|'?[A-Za-z]+(?:'[A-Za-z]+)*'?")
 DASH = "-"
@@ -162,7 +162,7 @@ class Scribe(Reader):
             said, _ = self._pronounce(plain, at)
             if said:
                 words += (DASH,) if said == DASH else _spelled(piece, said)
-        if len(self._readings) > CACHE:
+        if len(self._readings) > READINGS:
             self._readings.clear()
         found = self._readings[plain] = tuple(words)
         return found
