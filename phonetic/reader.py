@@ -13,14 +13,13 @@ from itertools import accumulate, chain, compress, count, filterfalse
 from phonetic import signs
 from phonetic.company import Company, edged
 from phonetic.fold import folded, joined, may_join, parts_of, without_markup
-from phonetic.format import add_closing, closing, opening
-from phonetic.g2p import LETTERS
+from phonetic.format import closing, opening
 from phonetic.homographs import Homographs
 from phonetic.normalize import expand
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.plain import SIMPLE, Plain
 from phonetic.reduced import reduce
-from phonetic.said import Expansion, Said, Special, expansion
+from phonetic.said import Expansion, Said, Special, closed, expansion, line_of
 from phonetic.unspeakable import Unspeakable
 
 Tally = MutableMapping[str, Counter[str]]
@@ -33,7 +32,6 @@ CACHE = 1 << 18  # chunks kept; past that all are forgotten, so that memory stay
 READINGS = 1 << 16  # readings among neighbours kept
 
 _STOP = re.compile("[.,;:?!]")
-_DASHES = re.compile("-(?: -)+")
 OPERATORS = frozenset([*signs.BETWEEN, "+", "×", "÷", "±"])
 THE = re.compile(rf"""DA0 (?<![^ "(\n]DA0 )(?=["(]*[{VOWEL_LETTERS}])""")  # "the" before a vowel
 
@@ -84,6 +82,7 @@ class Reader:
         dropped = [*markup.elements()]
         lines: list[str] = []
         said, look_up, after = self._said, self._said.__getitem__, self._said.after
+        after.clear()
         sources: list[Iterable[list[str]]] = [map(str.split, texts)]
         for chunks in chain.from_iterable(sources):
             said.rest = rest = iter(chunks)
@@ -100,7 +99,7 @@ class Reader:
             if new:
                 lines.append(self._line(texts[len(lines)], chunks, found, left, new, dropped))
             else:
-                lines.append(_put(found, left, dropped) if left else " ".join(found))
+                lines.append(line_of(found, left, dropped) if left else " ".join(found))
         if tally is not None:
             tally.setdefault("dropped", Counter()).update(dropped)
         whole = "\n".join(lines)
@@ -120,14 +119,14 @@ class Reader:
         if is_folded and self._opened.keys().isdisjoint(raws):
             for i, reach in zip(new, self._read_near(raws, found, new), strict=True):
                 self._said.settle(raws, i, found[i], reach)
-            return _put(found, left, dropped)
+            return line_of(found, left, dropped)
         chunks = self._split(text, raws, dropped)
         words = list(map(self._chunks.__getitem__, chunks))
         places = [*compress(count(), map({NEAR, CHOICE, ""}.__contains__, words))]
         reaches = self._read_near(chunks, words, places)
         if is_folded:
             self._settle(raws, new, words, dict(zip(places, reaches, strict=True)))
-        return _put(words, places, dropped)
+        return line_of(words, places, dropped)
 
     def _parts(self, raws: Sequence[str]) -> list[tuple[str, ...]]:
         """What each chunk is folded to."""
@@ -235,7 +234,7 @@ class Reader:
             self._words.unknown.clear()
 
     def _read_near(self, chunks: Sequence[str], said: list[str], places: Sequence[int]) -> list[int]:
-        """Find what is said for those of some folded chunks that neighbours decide, and by how many on either side."""
+        """Find what is said for some folded chunks that neighbours decide, and how many of these on either side may."""
         around: list[str] = []
         reaches = []
         for i in places:
@@ -281,7 +280,7 @@ class Reader:
             if said:
                 words.append(said)
             elif words:
-                words[-1] = _closed(words[-1], marks)
+                words[-1] = closed(words[-1], marks)
             elif marks:
                 before.append(marks)
         return expansion(" ".join(words), plain, used, before, lost, is_operator)
@@ -304,38 +303,3 @@ class Reader:
             # Of marks alone only the stops stay: a bracket with nothing in it closes nothing.
             found = self._pieces[piece] = (said, "" if said else "".join(_STOP.findall(piece)))
         return found
-
-
-def _put(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
-    """The line of what is said for chunks, with all that expansions ask for; these are in some of the places."""
-    silent: list[int] = []
-    for i in places:
-        found = said[i]
-        if not isinstance(found, Special):
-            continue  # these are words, or were read with a chunk before them
-        if found.lost:
-            dropped += found.lost
-        if not found:
-            silent.append(i)
-        if found.used > 1:
-            said[i + 1 : i + found.used] = [""] * (found.used - 1)
-            silent += range(i + 1, i + found.used)
-        if i and (found.marks or found.is_operator):
-            last = i - 1  # where the word before it is
-            while last and not said[last]:
-                last -= 1
-            for marks in found.marks:
-                said[last] = _closed(said[last], marks)
-            if found.is_operator and f" {said[last]}".endswith(" A0"):
-                said[last] = said[last][:-2] + LETTERS["a"]  # a = b
-    for i in reversed(silent):
-        del said[i]
-    line = " ".join(said)
-    if "-" not in line:
-        return line
-    return (_DASHES.sub("-", line) if "- -" in line else line).strip("- ")
-
-
-def _closed(word: str, marks: str) -> str:
-    """A word with more marks after it; after a dash, or nothing, there is none that they could close."""
-    return add_closing(word, marks) if marks and word and word[-1] != "-" else word

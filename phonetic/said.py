@@ -1,11 +1,17 @@
-"""What is said for chunks, remembered: in whatever company, or in the one they are in.
+"""What is said for chunks, remembered, in whatever company or in the one they are in; and lines made of it.
 
 Words that neighbours decide are remembered by as many of them as mattered, and looked up by the fewest first.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from operator import length_hint
 from sys import intern
+
+from phonetic.format import add_closing
+from phonetic.g2p import LETTERS
+
+_DASHES = re.compile("-(?: -)+")
 
 
 class Expansion(str):
@@ -49,6 +55,42 @@ def expansion(
 
 
 NEW = expansion("")  # for a chunk that is in neither memory
+
+
+def closed(word: str, marks: str) -> str:
+    """A word with more marks after it; after a dash, or nothing, there is none that they could close."""
+    return add_closing(word, marks) if marks and word and word[-1] != "-" else word
+
+
+def line_of(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
+    """The line of what is said for chunks, with all that expansions ask for; these are in some of the places."""
+    silent: list[int] = []
+    for i in places:
+        found = said[i]
+        if not isinstance(found, Special):
+            continue  # these are words, or were read with a chunk before them
+        if found.lost:
+            dropped += found.lost
+        if not found:
+            silent.append(i)
+        if found.used > 1:
+            for taken in range(i + 1, i + found.used):
+                said[taken] = ""
+                silent.append(taken)
+        if i and (found.marks or found.is_operator):
+            last = i - 1  # where the word before it is
+            while last and not said[last]:
+                last -= 1
+            for marks in found.marks:
+                said[last] = closed(said[last], marks)
+            if found.is_operator and f" {said[last]}".endswith(" A0"):
+                said[last] = said[last][:-2] + LETTERS["a"]  # a = b
+    for i in reversed(silent):
+        del said[i]
+    line = " ".join(said)
+    if "-" not in line:
+        return line
+    return (_DASHES.sub("-", line) if "- -" in line else line).strip("- ")
 
 
 class Said(dict[str, str]):
