@@ -19,7 +19,7 @@ from phonetic.normalize import expand
 from phonetic.phones import VOWEL_LETTERS
 from phonetic.plain import SIMPLE, Plain
 from phonetic.reduced import reduce
-from phonetic.said import Expansion, Said, Special, closed, expansion, line_of
+from phonetic.said import Expansion, Said, closed, expansion, line_of
 from phonetic.unspeakable import Unspeakable
 
 Tally = MutableMapping[str, Counter[str]]
@@ -144,9 +144,10 @@ class Reader:
             here = range(starts[i], starts[i + 1])
             said, lost = found[here[0]], self._lost.get(raws[i], ())
             if len(here) > 1 or lost:
-                if any(isinstance(found[at], Special) and found[at] != "-" for at in here):
+                pieces = [found[at] for at in here]
+                if any(isinstance(piece, Expansion) and not piece.is_words for piece in pieces):
                     continue
-                said = expansion(" ".join(found[at] for at in here), lost=lost)
+                said = expansion(" ".join(pieces), lost=lost)
             elif isinstance(said, Expansion):
                 taken = range(i, i + said.used)
                 if any(len(parts[at]) > 1 or raws[at] in self._lost for at in taken):

@@ -32,6 +32,11 @@ class Expansion(str):
     lost: Sequence[str]
     is_operator: bool
 
+    @property
+    def is_words(self) -> bool:
+        """Whether it is words, a dash perhaps, and nothing else."""
+        return bool(self) and self.used == 1 and not (self.marks or self.lost or self.is_operator)
+
 
 class Special(Expansion):
     """Words that are more than to be put in: the line is looked through because of them."""
