@@ -97,7 +97,8 @@ class Written:
             "stress": stress,
             **{name: value for name, value in unusual.items() if value},
         }
-        self._reader = self.reader(unspeakable, compact_words(lexicon or {}))
+        with no_collection():  # while the lexicon is read
+            self._reader = self.reader(unspeakable, compact_words(lexicon or {}))
         self._checker: Checker | None = None
         self._speller: Speller | None = None
         self._written: dict[str, str] = {}  # compact word -> as this notation writes it
