@@ -55,6 +55,7 @@ class Reader:
         self._plain = Plain(self._homographs.words, self._own, reduced=reduced)
         self._words = self._plain.words
         self._said = Said()
+        self._folded = Said()  # by company of texts that are folded; no words by themselves
         self._unsaid: set[str] = set()  # chunks as they stand in a text, met, that are not said alike anywhere
         self._by_text: set[str] = set()  # those of them that all of the text may decide
         self._opened: dict[str, tuple[str, ...]] = {}  # chunk as it stands -> what it is folded to, if not to itself
@@ -67,8 +68,9 @@ class Reader:
 
     def read(self, texts: Sequence[str], tally: Tally | None = None) -> list[str]:
         """Each text as compact phones with stress; see format.py for how words and marks stand."""
-        if len(self._said.settled) > READINGS:
-            self._said.forget_company()
+        for said in (self._said, self._folded):
+            if len(said.settled) > READINGS:
+                said.forget_company()
         if max(len(self._said), len(self._chunks)) > CACHE:
             for memory in (self._said, self._opened, self._lost, self._chunks, self._choices):
                 memory.clear()
@@ -123,7 +125,7 @@ class Reader:
         chunks = self._split(text, raws, dropped)
         words = list(map(self._chunks.__getitem__, chunks))
         places = [*compress(count(), map({NEAR, CHOICE, ""}.__contains__, words))]
-        reaches = self._read_near(chunks, words, places)
+        reaches = self._read_near(chunks, words, places, self._folded)
         if is_folded:
             self._settle(raws, new, words, dict(zip(places, reaches, strict=True)))
         return line_of(words, places, dropped)
@@ -234,7 +236,9 @@ class Reader:
             self._chunks[chunk] = f"{GUESSED}{','.join(self._words.unknown)}{GUESSED}{said}"
             self._words.unknown.clear()
 
-    def _read_near(self, chunks: Sequence[str], said: list[str], places: Sequence[int]) -> list[int]:
+    def _read_near(
+        self, chunks: Sequence[str], said: list[str], places: Sequence[int], memory: Said | None = None
+    ) -> list[int]:
         """Find what is said for some folded chunks that neighbours decide, and how many of these on either side may."""
         around: list[str] = []
         reaches = []
@@ -246,9 +250,18 @@ class Reader:
                 said[i] = before + chosen + after
             else:
                 around = around or edged(chunks)
-                said[i], reach = self._expand(around, i) if known == NEAR else (expansion(known), 0)
+                said[i], reach = self._near(chunks, around, i, memory) if known == NEAR else (expansion(known), 0)
             reaches.append(reach)
         return reaches
+
+    def _near(self, chunks: Sequence[str], around: Sequence[str], i: int, memory: Said | None) -> tuple[Expansion, int]:
+        """What `_expand` makes of a chunk, from a memory if it is there; `around` are the same chunks, `edged`."""
+        found = memory.find(chunks, i) if memory is not None else None
+        if found is None:
+            found = self._expand(around, i)
+            if memory is not None:
+                memory.settle(chunks, i, *found)
+        return found
 
     def _expand(self, around: Sequence[str], i: int) -> tuple[Expansion, int]:
         """What `expand` makes of a chunk among its neighbours, pronounced, and how many on either side it looked at.

@@ -151,13 +151,13 @@ class Said(dict[str, str]):
         self.after.clear()
         return left, new
 
-    def find(self, chunks: Sequence[str], i: int) -> Expansion | None:
-        """What is remembered of a chunk in its company."""
+    def find(self, chunks: Sequence[str], i: int) -> tuple[Expansion, int] | None:
+        """What is remembered of a chunk in its company, and how many on either side may have decided it."""
         for reach in self._reaches.get(chunks[i], ()):
             company = _company(chunks, i, reach)
             found = self._expansions.get(company) or self.settled.get(company)
             if isinstance(found, Expansion):
-                return found
+                return found, reach
         return None
 
     def settle(self, chunks: Sequence[str], i: int, said: str, reach: int) -> None:

@@ -129,7 +129,9 @@ class Scribe(Reader):
     def _words_of(self, text: str) -> list[str]:
         """The words that `read` says for a text, as far as it is known how they are spelled."""
         text = self._whole(text, Counter())
-        chunks = self._split(text, text.split(), [])
+        raws = text.split()
+        chunks = self._split(text, raws, [])
+        memory = self._said if chunks is raws else self._folded
         known = self._spellings
         if len(known) > CACHE:
             known.clear()
@@ -138,14 +140,15 @@ class Scribe(Reader):
         except KeyError:
             words: list[str] = []
         at = 0
+        around: list[str] = []
         for i, (chunk, spelled) in enumerate(zip(chunks, map(known.get, chunks), strict=True)):
             if i < at:
                 continue  # read with the chunk before it
             if spelled is None:
                 said = self._chunks[chunk]
                 if said == NEAR:
-                    near = self._said.find(chunks, i)
-                    near = self._expand(edged(chunks), i)[0] if near is None else near
+                    around = around or edged(chunks)
+                    near, _ = self._near(chunks, around, i, memory)
                     spelled, at = self._readings.get(near.plain) or self._in_words(near.plain), i + near.used
                     _join(words, spelled)
                     continue
