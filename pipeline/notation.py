@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from phonetic.errors import PhoneticError
 from phonetic.own_words import read_words
 from phonetic.unspeakable import POLICIES
 from phonetic.variants import MERGERS
 from pipeline.errors import PipelineError
+from train.errors import TrainError
 from train.notation import Notation, Problem, Tally, load_notation, registered
 
 
@@ -74,11 +76,17 @@ class Choice:
         if self.to == PlainText.name and options:
             given = flag(next(iter(options)))
             raise PipelineError(
-                f"{given} means nothing for plain text", hint=f"leave {given} out, or pass --to arpabet"
+                f"{given} means nothing for plain text",
+                hint=f"leave {given} out, or pass --to arpabet",
+                exit_code=2,
             )
         if "lexicon" in options:
             options["lexicon"] = read_words(Path(options["lexicon"]))
-        return load_notation({"name": self.to, "options": options})
+        try:
+            return load_notation({"name": self.to, "options": options})
+        except (PhoneticError, TrainError) as error:
+            error.exit_code = 2  # elsewhere a notation is what a file says
+            raise
 
 
 def flag(option: str) -> str:

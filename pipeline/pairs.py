@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 import click
 from click.core import ParameterSource
 
+from phonetic.errors import PhoneticError
 from pipeline.blocks import Converted
 from pipeline.document import Document
 from pipeline.errors import PipelineError
@@ -114,7 +115,7 @@ def read_notation(said: str, option: str) -> Notation:
         options[key] = {"true": True, "false": False}.get(value, value)
     try:
         return load_notation({"name": name, "options": options})
-    except TrainError as error:
+    except (PhoneticError, TrainError) as error:
         raise PipelineError(f"{option} {said}: {error}", hint=error.hint, exit_code=2) from error
 
 

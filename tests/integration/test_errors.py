@@ -155,7 +155,7 @@ def test_standard_input_without_a_word_is_an_empty_corpus(tmp_path: Path) -> Non
 def test_an_unknown_notation_is_told_with_those_there_are(
     tmp_path: Path, command: list[str], message: str, hint: str
 ) -> None:
-    check(run(tmp_path, [*PHON, *command], b"hello\n"), 1, message, hint)
+    check(run(tmp_path, [*PHON, *command], b"hello\n"), 2, message, hint)
 
 
 # Stages out of order, damaged, or in use. Each trial starts from a copy of a whole chain.

@@ -171,6 +171,12 @@ def test_an_encoder_without_sources_is_refused(prepared: Path, tmp_path: Path) -
         ("a.csv", "source,target\na,b\n", ["--to", "text"], "--to means nothing for pairs"),
         ("a.csv", "source,target\na,b\n", ["--unit", "line"], "--unit means nothing for pairs"),
         ("a.csv", "source,target\na,b\n", ["--source-notation", "klingon"], "no notation is called 'klingon'"),
+        (
+            "a.csv",
+            "source,target\na,b\n",
+            ["--target-notation", "arpabet:form=cursive"],
+            "arpabet has no form 'cursive'",
+        ),
     ],
 )
 def test_a_pair_that_cannot_be_read_gets_one_line(
