@@ -14,6 +14,7 @@ from phonetic.phones import phone_names
 
 G2P_EN = Path(__file__).parents[4] / "shared" / "data" / "g2p_en" / "wikitext2-valid.jsonl.gz"
 WORDS = ["gammarus", "xyzzy", "a", "qoph", "diastereoselectivity", "zanla", "brrrm", "homarus", "aaaaaaaaaaaaaaaaaaaa"]
+WORDS += ["gammar", "gammaruses", "homari", "aa", "gammar"]  # beginnings that several share, and one word twice
 
 
 def one_by_one(word: str, cap: int) -> list[str]:
@@ -48,8 +49,12 @@ def test_many_at_a_time_are_the_same_as_one_by_one() -> None:
         assert phone_names(phones) == ["UW1" if phone == "UW" else phone for phone in plain]
 
 
-def test_the_order_and_company_of_words_change_nothing() -> None:
-    assert gru.guesser().predict(WORDS[::-1])[::-1] == gru.guesser().predict(WORDS)
+def test_the_order_and_company_of_words_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = gru.guesser().predict(WORDS)
+    assert gru.guesser().predict(WORDS[::-1])[::-1] == said
+    monkeypatch.setattr(gru, "TOGETHER", 5)
+    monkeypatch.setattr(gru, "BATCH", 2)
+    assert gru.guesser().predict(WORDS) == said
     assert gru.guesser().predict([]) == []
 
 
