@@ -21,7 +21,7 @@ from phonetic.phones import VOWEL_LETTERS
 
 Array = npt.NDArray[Any]
 
-BATCH = 128  # words read together; more gains nothing and costs memory
+BATCH = 64  # words read together; more gains nothing and costs memory
 WIDTH = 2  # readings kept from letter to letter; a third is worth 0.05 % of the phones
 REACH = 4  # letters to each side that the first layer looks up
 N_LETTERS = 27  # a to z, and 0 beyond the word's ends
