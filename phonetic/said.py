@@ -132,19 +132,15 @@ class Said(dict[str, str]):
         for after in self.after:
             i = n_chunks - after - 1
             chunk = chunks[i]
-            said: str | None = None
-            for reach in reaches(chunk, ()):
-                if reach == 1 and i and after:  # as `_company` has it, but sooner; so is the next
-                    said = settled(f"{chunks[i - 1]} {chunk} {chunks[i + 1]}")
-                elif not reach:
-                    said = settled(chunk)
+            # As `_company` has it, but sooner; most that is decided is decided by these.
+            said = settled(f"{chunks[i - 1] if i else ''} {chunk} {chunks[i + 1] if after else ''}")
+            if said is None:
+                for reach in reaches(chunk, ()):
+                    if reach != 1 and (said := settled(_company(chunks, i, reach))) is not None:
+                        break
                 else:
-                    said = settled(_company(chunks, i, reach))
-                if said is not None:
-                    break
-            else:
-                said = NEW
-                new.append(i)
+                    said = NEW
+                    new.append(i)
             found[i] = said
             if said.__class__ is Special:
                 left.append(i)
