@@ -107,6 +107,8 @@ class Said(dict[str, str]):
         settled: Words of chunks by their company.
     """
 
+    __slots__ = ("_expansions", "_reaches", "after", "rest", "settled")  # which are found sooner
+
     def __init__(self) -> None:
         super().__init__()
         self.rest: Iterator[str] = iter(())
