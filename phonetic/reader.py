@@ -83,13 +83,12 @@ class Reader:
         ]
         dropped = [*markup.elements()]
         lines: list[str] = []
-        said, look_up, after = self._said, self._said.__getitem__, self._said.after
-        after.clear()
+        said, look_up, missed = self._said, self._said.__getitem__, self._said.missed
+        missed.clear()
         sources: list[Iterable[list[str]]] = [map(str.split, texts)]
         for chunks in chain.from_iterable(sources):
-            said.rest = rest = iter(chunks)
-            found = list(map(look_up, rest))
-            if not after:
+            found = list(map(look_up, chunks))
+            if not missed:
                 lines.append(" ".join(found))
                 continue
             left, new = said.fill_in(chunks, found)

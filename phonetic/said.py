@@ -4,9 +4,9 @@ Words that neighbours decide are remembered by as many of them as mattered, and 
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from operator import length_hint
+from collections.abc import Sequence
 from sys import intern
+from typing import Self
 
 from phonetic.format import add_closing
 from phonetic.g2p import LETTERS
@@ -102,40 +102,42 @@ class Said(dict[str, str]):
     """Words of chunks by themselves; where neighbours decide, those of a chunk in its company.
 
     Attributes:
-        rest: Those of a line that are still to be looked up, while they are.
-        after: How many stood after each that was not found.
+        missed: Chunks that were looked up and not found, for which there is None in the place of words.
         settled: Words of chunks by their company.
     """
 
-    __slots__ = ("_expansions", "_reaches", "after", "rest", "settled")  # which are found sooner
+    __slots__ = ("_expansions", "_reaches", "missed", "settled")  # which are found sooner
+    missed: list[str]
+
+    def __new__(cls) -> Self:
+        """A memory with a class of its own: a class is asked what to do with what is missed, and in C is soonest."""
+        missed: list[str] = []
+        own = type(cls.__name__, (cls,), {"__slots__": (), "__missing__": missed.append})
+        made: Self = super().__new__(own)
+        made.missed = missed
+        return made
 
     def __init__(self) -> None:
         super().__init__()
-        self.rest: Iterator[str] = iter(())
-        self.after: list[int] = []
         self.settled: dict[str, str] = {}
         self._expansions: dict[str, Expansion] = {}  # what some of these words stand for
         self._reaches: dict[str, tuple[int, ...]] = {}  # how many chunks on either side have ever mattered to one
 
-    def __missing__(self, chunk: str) -> str:
-        self.after.append(length_hint(self.rest))
-        return ""
-
     def line(self, chunks: Sequence[str]) -> tuple[list[str], list[int], list[int]]:
         """What is said for each of a line's chunks; where that is `Special`, and where of these it is `NEW`."""
-        self.rest = iter(chunks)
-        found = list(map(self.__getitem__, self.rest))
+        found = list(map(self.__getitem__, chunks))
         return found, *self.fill_in(chunks, found)
 
     def fill_in(self, chunks: Sequence[str], found: list[str]) -> tuple[list[int], list[int]]:
-        """Put what is said among neighbours into what was found; the rest is as for `line`."""
+        """Put what is said among neighbours in the place of what was missed; the rest is as for `line`."""
         left, new = [], []
-        n_chunks, reaches, settled = len(chunks), self._reaches.get, self.settled.get
-        for after in self.after:
-            i = n_chunks - after - 1
-            chunk = chunks[i]
+        reaches, settled = self._reaches.get, self.settled.get
+        last = len(chunks) - 1
+        i = -1
+        for chunk in self.missed:
+            i = chunks.index(chunk, i + 1)
             # As `_company` has it, but sooner; most that is decided is decided by these.
-            said = settled(f"{chunks[i - 1] if i else ''} {chunk} {chunks[i + 1] if after else ''}")
+            said = settled(f"{chunks[i - 1] if i else ''} {chunk} {chunks[i + 1] if i < last else ''}")
             if said is None:
                 for reach in reaches(chunk, ()):
                     if reach != 1 and (said := settled(_company(chunks, i, reach))) is not None:
@@ -146,7 +148,7 @@ class Said(dict[str, str]):
             found[i] = said
             if said.__class__ is Special:
                 left.append(i)
-        self.after.clear()
+        self.missed.clear()
         return left, new
 
     def find(self, chunks: Sequence[str], i: int) -> tuple[Expansion, int] | None:
