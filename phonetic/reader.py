@@ -87,7 +87,7 @@ class Reader:
         missed.clear()
         sources: list[Iterable[list[str]]] = [map(str.split, texts)]
         for chunks in chain.from_iterable(sources):
-            found = list(map(look_up, chunks))
+            found = [*map(look_up, chunks)]
             if not missed:
                 lines.append(" ".join(found))
                 continue

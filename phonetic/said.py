@@ -125,7 +125,7 @@ class Said(dict[str, str]):
 
     def line(self, chunks: Sequence[str]) -> tuple[list[str], list[int], list[int]]:
         """What is said for each of a line's chunks; where that is `Special`, and where of these it is `NEW`."""
-        found = list(map(self.__getitem__, chunks))
+        found = [*map(self.__getitem__, chunks)]
         return found, *self.fill_in(chunks, found)
 
     def fill_in(self, chunks: Sequence[str], found: list[str]) -> tuple[list[int], list[int]]:
@@ -140,8 +140,10 @@ class Said(dict[str, str]):
             said = settled(f"{chunks[i - 1] if i else ''} {chunk} {chunks[i + 1] if i < last else ''}")
             if said is None:
                 for reach in reaches(chunk, ()):
-                    if reach != 1 and (said := settled(_company(chunks, i, reach))) is not None:
-                        break
+                    if reach != 1:
+                        said = settled(_company(chunks, i, reach) if reach else chunk)
+                        if said is not None:
+                            break
                 else:
                     said = NEW
                     new.append(i)
