@@ -1,6 +1,7 @@
 """What is said for chunks, remembered, in whatever company or in the one they are in; and lines made of it.
 
-Words that neighbours decide are remembered by as many of them as mattered, and looked up by the fewest first.
+Words that neighbours decide are remembered by as many of them as mattered, and looked up by one on either side first,
+then by the fewest.
 """
 
 import re
