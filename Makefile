@@ -48,7 +48,7 @@ demo: .venv/ready  ## train a tiny model on samples/corpus and print ten samples
 test: check  ## lint, types, import rules, and every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --durations 15
 
-test-long: .venv/ready  ## the long forms of the tests of reliability: many seeds, kills and damages, an hour
+test-long: .venv/ready  ## the long forms of the tests of reliability: many seeds, kills and damages, a quarter of an hour
 	@$(BIN)/python -m pytest -m long --numprocesses 2 --dist load --durations 15
 
 mutants: .venv/ready  ## seed bugs one at a time and see that the tests catch each
