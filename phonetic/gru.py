@@ -103,11 +103,7 @@ class Guesser:
     def __init__(self, weights: Mapping[str, Any], most: int | None = None) -> None:
         w = {name: np.asarray(weights[name], dtype=np.float32) for name in weights}
         self._encoder, self._decoder = (
-            Gru(
-                w[f"{of}_emb"],
-                (w[f"{of}_w_ih"], w[f"{of}_b_ih"]),
-                (w[f"{of}_w_hh"], w[f"{of}_b_hh"]),
-            )
+            Gru(w[f"{of}_emb"], (w[f"{of}_w_ih"], w[f"{of}_b_ih"]), (w[f"{of}_w_hh"], w[f"{of}_b_hh"]))
             for of in ("enc", "dec")
         )
         self._out, self._out_bias = np.ascontiguousarray(w["fc_w"].T), w["fc_b"]
@@ -121,11 +117,11 @@ class Guesser:
         for first in range(0, len(distinct), TOGETHER):
             some = distinct[first : first + TOGETHER]
             states = self._encode(some)
-            order = sorted(range(len(some)), key=lambda i: len(some[i]))  # such end at about the same step
+            order = sorted(range(len(some)), key=lambda i: len(some[i]))  # those of a batch end at about the same step
             for start in range(0, len(order), BATCH):
                 part = order[start : start + BATCH]
                 several = [some[i] for i in part]
-                found.update(zip(several, self._say(several, states[part]), strict=True))
+                found.update(zip(several, self._decode(several, states[part]), strict=True))
         return [found[word] for word in words]
 
     def _encode(self, words: Sequence[str]) -> Floats:
@@ -145,7 +141,7 @@ class Guesser:
             states[whole] = read[at[whole]]
         return states
 
-    def _say(self, words: Sequence[str], hidden: Floats) -> list[str]:
+    def _decode(self, words: Sequence[str], hidden: Floats) -> list[str]:
         """The phones of words from what is known of them, (B, H)."""
         said: list[list[str]] = [[] for _ in words]
         rows = np.arange(len(words))  # the words still being said

@@ -141,10 +141,8 @@ class Said(dict[str, str]):
             said = settled(f"{chunks[i - 1] if i else ''} {chunk} {chunks[i + 1] if i < last else ''}")
             if said is None:
                 for reach in reaches(chunk, ()):
-                    if reach != 1:
-                        said = settled(_company(chunks, i, reach) if reach else chunk)
-                        if said is not None:
-                            break
+                    if reach != 1 and (said := settled(_company(chunks, i, reach))) is not None:
+                        break
                 else:
                     said = NEW
                     new.append(i)
