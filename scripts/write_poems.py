@@ -50,15 +50,16 @@ With a model of your own: `python scripts/write_poems.py --run NAME`.
 """
 
 
-def poem(number: int, title: str, options: str, run: str) -> str:
-    """Write the WAV of a poem, and give its section."""
-    with tempfile.TemporaryDirectory() as folder:
-        own = shlex.split(options)
-        command = [sys.executable, "-m", "pipeline.cli", "generate", "--run", run, "--n", "1", *own]
-        done = subprocess.run(
-            [*command, "--spell", "--json", "--no-keep", "--say", folder], stdout=subprocess.PIPE, text=True, check=True
-        )
-        shutil.move(Path(folder) / "01.wav", FOLDER / f"{number:02}.wav")
+def poem(number: int, title: str, options: str, run: str, heard: Path) -> str:
+    """Write the WAV of a poem into a folder, and give its section."""
+    own = shlex.split(options)
+    command = [sys.executable, "-m", "pipeline.cli", "generate", "--run", run, "--n", "1", *own]
+    done = subprocess.run(
+        [*command, "--spell", "--json", "--no-keep", "--say", str(heard / "one")], stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(done.returncode)  # it has said why
+    shutil.move(heard / "one" / "01.wav", heard / f"{number:02}.wav")
     sample = json.loads(done.stdout)
     words = iter(sample["english"].split(" "))  # one for each of the sample
     lines = sample.get("lines", [sample["text"]])
@@ -75,9 +76,14 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="a run's name, or a model's folder")
     run = parser.parse_args().run
     FOLDER.mkdir(exist_ok=True)
-    sections = [
-        poem(number, title, f"{options} {ALL}", run) for number, (title, options) in enumerate(POEMS.items(), 1)
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        heard = Path(folder)
+        sections = [
+            poem(number, title, f"{options} {ALL}", run, heard)
+            for number, (title, options) in enumerate(POEMS.items(), 1)
+        ]
+        for wav in sorted(heard.glob("*.wav")):
+            shutil.move(wav, FOLDER / wav.name)
     write_text(FOLDER / "README.md", "\n".join([HEAD, *sections]))
 
 
