@@ -22,7 +22,7 @@ SHAPES = {
     "gpt2-125m": Shape(vocab_size=50257, seq_len=1024, n_layer=12, n_head=12, n_embd=768, n_inner=3072),
 }
 PROMPT = [0, 10, 20, 30]
-TEMPERATURE, TOP_K = 0.7, 50
+TEMPERATURE = 0.7
 CASES = {  # shape, batch, new tokens, rounds
     "cpu": (
         ("4 layers, width 256", 1, 192, 9),
@@ -50,10 +50,10 @@ def measure(run: Callable[[], int], tokens: int) -> tuple[float, float]:
     return elapsed
 
 
-def ours(model: GPT2, batch: int, new: int) -> Callable[[], int]:
+def ours(model: GPT2, batch: int, new: int, top_k: int) -> Callable[[], int]:
     # No token is the end: -1 is none of them, so that each sample is as long as the limit.
     contract = Contract({}, model.shape.vocab_size, 0, -1, 0, {"": PROMPT[:1]}, {"": 1}, "")
-    sampling = Sampling(temperature=TEMPERATURE, top_k=TOP_K, max_new_tokens=new)
+    sampling = Sampling(temperature=TEMPERATURE, top_k=top_k or None, max_new_tokens=new)
     reader = model.reader()
 
     def run() -> int:
@@ -63,7 +63,7 @@ def ours(model: GPT2, batch: int, new: int) -> Callable[[], int]:
     return run
 
 
-def theirs(model: GPT2, batch: int, new: int) -> Callable[[], int]:
+def theirs(model: GPT2, batch: int, new: int, top_k: int) -> Callable[[], int]:
     from transformers import GPT2Config, GPT2LMHeadModel  # slow to import
 
     config = GPT2Config(**hf_config(model.shape, bos=0, eos=1, pad=2))
@@ -73,7 +73,7 @@ def theirs(model: GPT2, batch: int, new: int) -> Callable[[], int]:
     other.to(model.device)
     tokens = torch.tensor([PROMPT] * batch, device=model.device)
     mask = torch.ones_like(tokens)
-    options = {"do_sample": True, "temperature": TEMPERATURE, "top_k": TOP_K, "max_new_tokens": new}
+    options = {"do_sample": True, "temperature": TEMPERATURE, "top_k": top_k, "max_new_tokens": new}
 
     def run() -> int:
         torch.manual_seed(0)
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of torch; more than one is noisy on a shared machine")
     parser.add_argument("--device", choices=list(CASES), default="cpu")
     parser.add_argument("--only", metavar="WORD", default="", help="the models with this in their name")
+    parser.add_argument("--top-k", type=int, default=50, help="as transformers has it by default; 0 for none")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("there is no CUDA device here")
@@ -97,9 +98,8 @@ def main() -> None:
     card = f", {torch.cuda.get_device_name()}" if arguments.device == "cuda" else ""
     print(f"{describe()}{card}\n")
     print(
-        f"A {len(PROMPT)}-token prompt, temperature {TEMPERATURE}, top-k {TOP_K}, fp32, {arguments.device}, "
-        f"{arguments.threads} thread(s); "
-        "medians of interleaved rounds.\n"
+        f"A {len(PROMPT)}-token prompt, temperature {TEMPERATURE}, top-k {arguments.top_k or 'none'}, fp32, "
+        f"{arguments.device}, {arguments.threads} thread(s); medians of interleaved rounds.\n"
     )
     print("| model | batch | new tokens | transformers tok/s | phon tok/s | ratio | ratio of CPU time |")
     print("|---|---|---|---|---|---|---|")
@@ -109,7 +109,7 @@ def main() -> None:
         model = GPT2(SHAPES[name])
         model.initialise(torch.Generator().manual_seed(0))
         model.to(arguments.device)
-        contestants = theirs(model, batch, new), ours(model, batch, new)
+        contestants = [make(model, batch, new, arguments.top_k) for make in (theirs, ours)]
         tokens = batch * new
         for run in contestants:
             run()  # once for nothing: caches warm, memory taken

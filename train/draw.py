@@ -68,6 +68,11 @@ class Sampling:
         given = self.max_new_tokens
         require(given is None or given >= 1, "max_new_tokens", given, "it is 1 or more")
 
+    @property
+    def most(self) -> int | None:
+        """How many of the largest logits can be chosen at most; None for all."""
+        return 1 if self.temperature == 0 else self.top_k
+
 
 def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
     """One id a row (B,) from logits (B, V) fp32 and numbers (B,) in [0, 1).

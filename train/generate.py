@@ -19,6 +19,7 @@ from train.draw import Sampling, choose, repetition, require
 from train.errors import TrainError
 from train.model import Reading, Shape
 from train.pairs import filled_up
+from train.reader import Reader
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LARGEST_BATCH = 64
@@ -255,6 +256,7 @@ def read_batch(
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     states: Any = guide.begin(len(prefixes), device) if guide else None
     penalise = repetition(sampling.repetition_penalty)
+    most = sampling.most if penalise is None else None
     read = tokens  # all that was there before, for each line, where that matters
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     written: list[list[int]] = [[] for _ in running]
@@ -262,17 +264,28 @@ def read_batch(
     # Leaving costs a copy of the cache, about a step, and on a GPU recorded steps, where fewer rows are hardly faster.
     share = 0.5 if device.type == "cuda" else 0.75
     fresh: list[Tensor] = []  # chosen since the last look
-    for step in range(limit):
-        logits = model.read(tokens, cache).float()
-        if penalise:
-            logits = penalise(read, logits)
+    step = 0
+
+    def mask(logits: Tensor) -> None:
+        """Leave what may come next."""
         if guide:
             guide.mask(logits, states, limit - step - 1)
+            return
+        if logits.shape[1] > contract.vocab_size:
+            logits[:, contract.vocab_size :] = -torch.inf
+        logits.index_fill_(1, never, -torch.inf)
+
+    for step in range(limit):
+        if most is not None and isinstance(model, Reader):
+            logits, ids = model.largest(tokens, cache, most, mask)
         else:
-            if logits.shape[1] > contract.vocab_size:
-                logits[:, contract.vocab_size :] = -torch.inf
-            logits.index_fill_(1, never, -torch.inf)
+            logits, ids = model.read(tokens, cache).float(), None
+            if penalise:
+                logits = penalise(read, logits)
+            mask(logits)
         chosen = choose(logits, sampling, numbers[:, step])
+        if ids is not None:
+            chosen = ids[0, chosen]
         if guide:
             states = guide.follow(states, chosen)
         tokens = chosen[:, None]

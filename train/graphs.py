@@ -73,7 +73,7 @@ class Replayer(Reader):
                 k, v = room[:, :, :, :seen].unbind(1)
                 return F.scaled_dot_product_attention(qkv[:, 0], k, v, attn_mask=bias)
 
-            return self.logits(cache.tokens, self.places[cache.at], mix)
+            return self.through(cache.tokens, self.places[cache.at], mix) @ self._head
 
         if self.device.type != "cuda":
             return step

@@ -5,6 +5,7 @@ matrices lie as such a product reads them: transposed, which for 4 to 64 rows is
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from train.attention import Look, attend
 from train.gpt2 import GPT2, Block, Cache, Shape
 from train.model import Cache as AnyCache
+from train.sieve import PATIENCE, Sieve
 
 
 class Affine(NamedTuple):
@@ -40,7 +42,8 @@ class Reader:
     def __init__(self, model: GPT2) -> None:
         self.shape: Shape = model.shape
         self._tokens, self.places = model.wte.weight.detach(), model.wpe.weight.detach()
-        self._head = model.head.detach().t().contiguous()
+        self._rows = model.head.detach()
+        self._head = self._rows.t().contiguous()
         self._last = _norm(model.ln_f)
         self._blocks = [
             Weights(
@@ -66,6 +69,33 @@ class Reader:
 
     def read(self, tokens: Tensor, cache: AnyCache) -> Tensor:
         """Logits (B, V) after the last of `tokens` (B, T), as `Model.read` says."""
+        return self.last(tokens, cache) @ self._head
+
+    def largest(
+        self, tokens: Tensor, cache: AnyCache, k: int, mask: Callable[[Tensor], None]
+    ) -> tuple[Tensor, Tensor | None]:
+        """The logits of `read`, masked: at least the `k` largest of a row, and their ids if these are not all (B, V).
+
+        Args:
+            mask: Sets logits (B, V) to -inf that are not to be had.
+        """
+        sieve = self._sieve
+        if sieve is None or len(tokens) > 1 or sieve.failures == PATIENCE:
+            logits = self.read(tokens, cache).float()
+        else:
+            x = self.last(tokens, cache)
+            if (found := sieve.largest(x, k, mask)) is not None:
+                return found
+            logits = x @ self._head
+        mask(logits)
+        return logits, None
+
+    @cached_property
+    def _sieve(self) -> Sieve | None:
+        return Sieve(self._rows) if Sieve.suits(self._rows) else None
+
+    def last(self, tokens: Tensor, cache: AnyCache) -> Tensor:
+        """What the head turns into the logits (B, V) of `read`: (B, C)."""
         assert isinstance(cache, Cache)
         T, start = tokens.shape[1], cache.length
         stop = cache.length = start + T
@@ -78,10 +108,10 @@ class Reader:
             q, k, v = qkv.select(1, 0), keys[layer], values[layer]
             return F.scaled_dot_product_attention(q, k, v) if T == 1 else attend(q, k, v, Look(), start=start)
 
-        return self.logits(tokens, self.places[start:stop], mix)
+        return self.through(tokens, self.places[start:stop], mix)
 
-    def logits(self, tokens: Tensor, places: Tensor, mix: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """Logits (B, V) after the last of `tokens` (B, T).
+    def through(self, tokens: Tensor, places: Tensor, mix: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """What comes out of the last block and norm for the last of `tokens` (B, T): (B, C).
 
         Args:
             places: (T, C) What is added to the tokens' embeddings.
@@ -99,7 +129,7 @@ class Reader:
             x += _through(block.proj, mixed)
             h = _through(block.up, _normed(block.before_mlp, x))
             x += _through(block.down, F.gelu(h, approximate="tanh"))
-        return _normed(self._last, x.view(B, T, C)[:, -1]) @ self._head
+        return _normed(self._last, x.view(B, T, C)[:, -1])
 
 
 def _through(layer: Affine, x: Tensor) -> Tensor:

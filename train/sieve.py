@@ -1,0 +1,97 @@
+"""The largest logits of one row, exact, without reading all of a large head.
+
+At batch 1 a token costs the reading of all weights, and of a small GPT-2 a third of these are its head. In a byte a
+weight it tells, within an error that is known, which of its rows can give one of the k largest logits; those are read.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LEAST_BYTES = 1 << 25  # of a head that is worth it: a smaller one stays near the processor
+ROUNDING = 2.0**-21  # of a sum in fp32, for each of its terms: eight times what it is, for norms are rounded too
+LEAST = torch.finfo(torch.float32).min
+MOST = 127
+FINE = 254  # fine steps of x in a coarse one, of which there are 127 on either side of 0
+BLOCK = 64
+PATIENCE = 16  # steps at which it told too little, after which it is not asked any more
+
+
+class Sieve:
+    """Finds the largest logits of a head that stays as it is.
+
+    Args:
+        head: (V, C) fp32, finite, on a CPU.
+
+    Attributes:
+        failures: Steps at which it told so little that the whole head is read sooner.
+    """
+
+    def __init__(self, head: Tensor) -> None:
+        self._head = head
+        self.failures = 0
+        scale = head.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / MOST
+        rough = (head / scale[:, None]).round_()
+        self._rough = torch.ops.onednn.qlinear_prepack(rough.to(torch.int8), None)
+        self._scale, self._zero = scale, torch.zeros(len(head), dtype=torch.int32)
+        lost = torch.linalg.vector_norm(rough.mul_(scale[:, None]).sub_(head), dim=1)
+        length = torch.linalg.vector_norm(head, dim=1)
+        C = head.shape[1]
+        # Of a rough logit from its exact one, as a share of the length of x: by Cauchy-Schwarz, for the weights and
+        # for half a fine step of each part of x, and by what sums lose.
+        self._off = lost * (1 + 2**-10) + length * (C * ROUNDING + C**0.5 / (127 * FINE))
+
+    @staticmethod
+    def suits(head: Tensor) -> bool:
+        """Whether it saves time: the head is large, and there are products of bytes for it on this processor."""
+        is_large = head.is_cpu and head.nbytes >= LEAST_BYTES
+        if not is_large or head.dtype != torch.float32:
+            return False
+        # What torch's own compiler calls for quantised models; no public function takes a packed matrix of bytes.
+        # A processor without VNNI adds products in pairs of 16 bits, which have no room for all.
+        is_there = torch.cpu._is_vnni_supported() and hasattr(torch.ops.onednn, "qlinear_pointwise")
+        return is_there and all(abs(float(end)) < torch.inf for end in head.aminmax())
+
+    def largest(self, x: Tensor, k: int, mask: Callable[[Tensor], None]) -> tuple[Tensor, Tensor] | None:
+        """At least the `k` largest of the logits of `x` (1, C), masked, and their ids: both (1, n), in order of ids.
+
+        There are fewer than `k` if the mask leaves fewer. None where it cannot tell, or the mask leaves none.
+
+        Args:
+            mask: Sets logits (1, V) to -inf that are not to be had.
+        """
+        coarse = float(x.abs().max()) / 127
+        if not 0 < coarse < torch.inf:
+            return None
+        rough = self._products(x, coarse)
+        mask(rough)
+        off = self._off * float(x.norm())
+        bound = max(_reached(rough[0] - off, k), LEAST)
+        # numpy finds them ten times as fast as torch
+        ids = torch.from_numpy(np.flatnonzero((rough[0] + off).numpy() >= bound))
+        if len(ids) > rough.shape[1] // 2:
+            self.failures += 1
+            return None
+        return (torch.mv(self._head.index_select(0, ids), x[0])[None], ids[None]) if len(ids) else None
+
+    def _products(self, x: Tensor, coarse: float) -> Tensor:
+        """The rough logits (1, V) of `x` in so coarse steps and fine ones: whole numbers, of which no sum loses any."""
+        fine = coarse / FINE
+        high = (x / coarse).round_()
+        low = ((x - high * coarse) / fine).round_().clamp_(-127, 127)
+        both = torch.cat((high, low)).to(torch.int8)
+        sums = torch.ops.onednn.qlinear_pointwise(
+            both, 1.0, 0, self._rough, self._scale, self._zero, None, 1.0, 0, torch.float32, "none", [], ""
+        )
+        rough: Tensor = sums[:1].mul_(coarse).add_(sums[1:], alpha=fine)
+        return rough
+
+
+def _reached(values: Tensor, k: int) -> float:
+    """A number that the `k` largest of values (V,), or all if there are fewer, reach, and hardly any others."""
+    n = len(values) // BLOCK
+    if n >= 8 * k:  # most of the largest are each alone in their block, and blocks are soon searched
+        values = values[: n * BLOCK].view(n, BLOCK).amax(1)
+    return float(values.topk(min(k, len(values)), sorted=False).values.min())
