@@ -45,7 +45,8 @@ class Explainer(Reader):
     def explain(self, text: str) -> list[Explained]:
         """Each word of a text; what is not said is left out. The phones are those that `read` gives."""
         self.read([text])  # so that all unknown words are guessed
-        chunks = self._fold(self._whole(text, Counter()), [])
+        [text] = self._whole([text], Counter())
+        chunks = self._fold(text, [])
         rows: list[Explained] = []
         i, around = 0, edged(chunks)
         while i < len(chunks):

@@ -76,11 +76,9 @@ class Reader:
                 memory.clear()
             self._unsaid.clear()
             self._by_text.clear()
+        self._said.pack()
         markup: Counter[str] = Counter()
-        texts = [
-            self._whole(text, markup) if "<" in text or "/" in text or ("'" in text and " '" in text) else text
-            for text in texts
-        ]
+        texts = self._whole(texts, markup)
         dropped = [*markup.elements()]
         lines: list[str] = []
         said, look_up, missed = self._said, self._said.__getitem__, self._said.missed
@@ -169,11 +167,16 @@ class Reader:
             dropped += [reason for chunk in chunks for reason in self._lost.get(chunk, ())]
         return [*chain.from_iterable(self._parts(chunks))]
 
-    def _whole(self, text: str, dropped: Counter[str]) -> str:
-        """The text without markup, where that is dropped, its words whole; what else becomes of it `_fold` says."""
+    def _whole(self, texts: Sequence[str], dropped: Counter[str]) -> Sequence[str]:
+        """Texts without markup, where that is dropped, their words whole; what else becomes of it `_fold` says."""
         if self._policy != "drop":
-            return text
-        return joined(without_markup(text, dropped) if "<" in text else text)
+            return texts
+        return [
+            joined(without_markup(text, dropped) if "<" in text else text)
+            if "<" in text or "/" in text or ("'" in text and " '" in text)
+            else text
+            for text in texts
+        ]
 
     def _fold(self, text: str, dropped: list[str]) -> list[str]:
         """The chunks of a text that `_whole` has seen."""

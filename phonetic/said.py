@@ -6,6 +6,7 @@ then by the fewest.
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from sys import intern
 from typing import Self
 
@@ -60,6 +61,8 @@ def expansion(
     return made
 
 
+MANY = 1 << 14  # new chunks that are laid together
+COPIES = 4  # of them: all but the last fill the gaps
 NEW = expansion("")  # for a chunk that is in neither memory
 
 
@@ -87,10 +90,11 @@ def line_of(said: list[str], places: Sequence[int], dropped: list[str]) -> str:
             last = i - 1  # where the word before it is
             while last and not said[last]:
                 last -= 1
+            word = said[last]
             for marks in found.marks:
-                said[last] = closed(said[last], marks)
-            if found.is_operator and f" {said[last]}".endswith(" A0"):
-                said[last] = said[last][:-2] + LETTERS["a"]  # a = b
+                said[last] = word = closed(word, marks)
+            if found.is_operator and (word == "A0" or word.endswith(" A0")):
+                said[last] = word[:-2] + LETTERS["a"]  # a = b
     for i in reversed(silent):
         del said[i]
     line = " ".join(said)
@@ -107,7 +111,7 @@ class Said(dict[str, str]):
         settled: Words of chunks by their company.
     """
 
-    __slots__ = ("_expansions", "_reaches", "missed", "settled")  # which are found sooner
+    __slots__ = ("_expansions", "_packed", "_reaches", "missed", "settled")  # which are found sooner
     missed: list[str]
 
     def __new__(cls) -> Self:
@@ -123,6 +127,22 @@ class Said(dict[str, str]):
         self.settled: dict[str, str] = {}
         self._expansions: dict[str, Expansion] = {}  # what some of these words stand for
         self._reaches: dict[str, tuple[int, ...]] = {}  # how many chunks on either side have ever mattered to one
+        self._packed = 0  # so many chunks, the first ones, lie together
+
+    def pack(self) -> None:
+        """Lay chunks and their words side by side in memory, if many have come since that was done last.
+
+        Each came to lie where a gap was when it was met, and a stream is read a twelfth faster where they lie together.
+        """
+        if len(self) < self._packed:
+            self._packed = 0  # all were forgotten
+        if len(self) < self._packed + MANY:
+            return
+        new = [self.popitem() for _ in range(len(self) - self._packed)]
+        lines = "\n".join(chain.from_iterable(reversed(new)))
+        copies = [lines.split("\n") for _ in range(COPIES)]
+        self.update(zip(copies[-1][::2], copies[-1][1::2], strict=True))
+        self._packed = len(self)
 
     def line(self, chunks: Sequence[str]) -> tuple[list[str], list[int], list[int]]:
         """What is said for each of a line's chunks; where that is `Special`, and where of these it is `NEW`."""

@@ -128,7 +128,7 @@ class Scribe(Reader):
 
     def _words_of(self, text: str) -> list[str]:
         """The words that `read` says for a text, as far as it is known how they are spelled."""
-        text = self._whole(text, Counter())
+        [text] = self._whole([text], Counter())
         raws = text.split()
         chunks = self._split(text, raws, [])
         memory = self._said if chunks is raws else self._folded
