@@ -34,13 +34,18 @@ def left_alone(logits: Tensor) -> None:
     st.floats(0, 1),
     st.sampled_from([1e-6, 1.0, 1e3]),
     st.sampled_from([0.0, 1e-4, 1e-2, 1.0]),
+    st.booleans(),
 )
 def test_the_largest_are_found_however_close_they_are(
-    seed: int, V: int, C: int, k: int, forbidden: float, scale: float, apart: float
+    seed: int, V: int, C: int, k: int, forbidden: float, scale: float, apart: float, whole: bool
 ) -> None:
     """Rows that differ by less than bytes tell lie in another order there."""
     draw = torch.Generator().manual_seed(seed)
-    head = scale * (torch.randn(1, C, generator=draw) + apart * torch.randn(V, C, generator=draw))
+    head = torch.randn(1, C, generator=draw) + apart * torch.randn(V, C, generator=draw)
+    if whole:
+        head = (64 * head).round().clamp(-127, 127)
+        head[:, 0] = 127
+    head *= scale
     x = torch.randn(1, C, generator=draw) * torch.randn(1, C, generator=draw).exp()
     taken = torch.rand(V, generator=draw) < forbidden
 
@@ -72,9 +77,24 @@ def test_the_largest_are_found_however_close_they_are(
     assert ids.shape[1] >= k
 
 
+@pytest.mark.parametrize("step", [1 / 127, 1 / 127 / sieve.FINE])
+def test_what_lies_between_two_steps_of_x_counts(step: float) -> None:
+    """The first row is told exactly, and so is the second but for 199 numbers that are just less than half a step."""
+    x = torch.full((1, 200), 0.49 * step)
+    x[0, 0] = 1
+    head = torch.zeros(1000, 200)
+    head[0, 0] = 127
+    head[1] = 127 / (1 + 190 * 0.49 * step)  # a little more with the rest of x
+    logits = head.double() @ x[0].double()
+    assert logits[1] > logits[0]
+    found = Sieve(head).largest(x, 1, left_alone)
+    assert found is not None
+    assert 1 in found[1][0].tolist()
+
+
 def test_few_are_read() -> None:
     draw = torch.Generator().manual_seed(0)
-    found = Sieve(torch.randn(20_000, 64, generator=draw)).largest(torch.randn(1, 64, generator=draw), 50, left_alone)
+    found = Sieve(torch.randn(40_000, 64, generator=draw)).largest(torch.randn(1, 64, generator=draw), 50, left_alone)
     assert found is not None
     assert 50 <= found[1].shape[1] <= 100
 
