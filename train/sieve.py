@@ -4,6 +4,7 @@ At batch 1 a token costs the reading of all weights, and of a small GPT-2 a thir
 weight it tells, within an error that is known, which of its rows can give one of the k largest logits; those are read.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -13,9 +14,9 @@ from torch import Tensor
 LEAST_BYTES = 1 << 25  # of a head that is worth it: a smaller one stays near the processor
 ROUNDING = 2.0**-21  # of a sum in fp32, for each of its terms: eight times what it is, for norms are rounded too
 LEAST = torch.finfo(torch.float32).min
-MOST = 127
+MOST = 127  # of a weight, in steps of its row
 FINE = 254  # fine steps of x in a coarse one, of which there are 127 on either side of 0
-BLOCK = 64
+BLOCK = 64  # logits, the largest of which stands for all
 PATIENCE = 16  # steps at which it told too little, after which it is not asked any more
 
 
@@ -49,10 +50,7 @@ class Sieve:
         is_large = head.is_cpu and head.nbytes >= LEAST_BYTES
         if not is_large or head.dtype != torch.float32:
             return False
-        # What torch's own compiler calls for quantised models; no public function takes a packed matrix of bytes.
-        # A processor without VNNI adds products in pairs of 16 bits, which have no room for all.
-        is_there = torch.cpu._is_vnni_supported() and hasattr(torch.ops.onednn, "qlinear_pointwise")
-        return is_there and all(abs(float(end)) < torch.inf for end in head.aminmax())
+        return _has_products() and all(abs(float(end)) < torch.inf for end in head.aminmax())
 
     def largest(self, x: Tensor, k: int, mask: Callable[[Tensor], None]) -> tuple[Tensor, Tensor] | None:
         """At least the `k` largest of the logits of `x` (1, C), masked, and their ids: both (1, n), in order of ids.
@@ -87,6 +85,22 @@ class Sieve:
         )
         rough: Tensor = sums[:1].mul_(coarse).add_(sums[1:], alpha=fine)
         return rough
+
+
+@functools.cache
+def _has_products() -> bool:
+    """Whether bytes are multiplied here as this file asks for it, which is as torch's own compiler does.
+
+    No public function takes a packed matrix of bytes. A processor without VNNI adds products in pairs of 16 bits, which
+    have no room for all.
+    """
+    if not torch.cpu._is_vnni_supported():
+        return False
+    try:
+        rough = Sieve(torch.eye(64))._products(torch.ones(1, 64), 1 / 127)
+    except (AttributeError, RuntimeError, TypeError):  # another version of torch
+        return False
+    return bool((rough - 1).abs().max() < 1e-4)
 
 
 def _reached(values: Tensor, k: int) -> float:
