@@ -91,6 +91,8 @@ def main() -> None:
     parser.add_argument("--only", metavar="WORD", default="", help="the models with this in their name")
     parser.add_argument("--top-k", type=int, default=50, help="as transformers has it by default; 0 for none")
     arguments = parser.parse_args()
+    if arguments.top_k < 0:
+        parser.error("--top-k is a number of tokens, or 0 for all")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("there is no CUDA device here")
     torch.set_num_threads(arguments.threads)

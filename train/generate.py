@@ -19,7 +19,6 @@ from train.draw import Sampling, choose, repetition, require
 from train.errors import TrainError
 from train.model import Reading, Shape
 from train.pairs import filled_up
-from train.reader import Reader
 
 TOKENS, TYPES = 0, 1  # the streams of a sample
 LARGEST_BATCH = 64
@@ -256,7 +255,7 @@ def read_batch(
     cache = model.start(len(prefixes), tokens.shape[1] + limit - 1, given)
     states: Any = guide.begin(len(prefixes), device) if guide else None
     penalise = repetition(sampling.repetition_penalty)
-    most = sampling.most if penalise is None else None
+    most = sampling.most if len(prefixes) == 1 and not penalise else None
     read = tokens  # all that was there before, for each line, where that matters
     running = list(range(len(prefixes)))  # the row that each line of the batch is; -1 once it has ended
     written: list[list[int]] = [[] for _ in running]
@@ -264,7 +263,6 @@ def read_batch(
     # Leaving costs a copy of the cache, about a step, and on a GPU recorded steps, where fewer rows are hardly faster.
     share = 0.5 if device.type == "cuda" else 0.75
     fresh: list[Tensor] = []  # chosen since the last look
-    step = 0
 
     def mask(logits: Tensor) -> None:
         """Leave what may come next."""
@@ -276,7 +274,7 @@ def read_batch(
         logits.index_fill_(1, never, -torch.inf)
 
     for step in range(limit):
-        if most is not None and isinstance(model, Reader):
+        if most is not None:
             logits, ids = model.largest(tokens, cache, most, mask)
         else:
             logits, ids = model.read(tokens, cache).float(), None

@@ -1,6 +1,6 @@
 """What training and sampling know of a model, whatever its family."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -118,6 +118,19 @@ class Reading(Protocol):
         """Logits (B, V) after the last of `tokens` (B, T), which follow what `cache` holds; it is filled on."""
         ...
 
+    def largest(
+        self, tokens: Tensor, cache: Cache, k: int, mask: Callable[[Tensor], None]
+    ) -> tuple[Tensor, Tensor | None]:
+        """The logits of `read`, fp32 and masked, of one row (1, T): at least the `k` largest, in order of ids.
+
+        Args:
+            mask: Sets logits (1, V) to -inf that are not to be had.
+
+        Returns:
+            (1, n) The logits, and their ids if these are not all.
+        """
+        ...
+
 
 class Model(nn.Module):
     """A language model that makes its own loss and reads with a cache."""
@@ -160,6 +173,14 @@ class Model(nn.Module):
     def read(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Logits after the last of `tokens`, as `Reading.read` says."""
         raise NotImplementedError
+
+    def largest(
+        self, tokens: Tensor, cache: Cache, k: int, mask: Callable[[Tensor], None]
+    ) -> tuple[Tensor, Tensor | None]:
+        """All logits, masked: what `Reading.largest` may give."""
+        logits = self.read(tokens, cache).float()
+        mask(logits)
+        return logits, None
 
     def reader(self) -> Reading:
         """What samples fastest here, with the weights as they are now; they may take as much memory again."""

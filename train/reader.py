@@ -74,13 +74,9 @@ class Reader:
     def largest(
         self, tokens: Tensor, cache: AnyCache, k: int, mask: Callable[[Tensor], None]
     ) -> tuple[Tensor, Tensor | None]:
-        """The logits of `read`, masked: at least the `k` largest of a row, and their ids if these are not all (B, V).
-
-        Args:
-            mask: Sets logits (B, V) to -inf that are not to be had.
-        """
+        """The `k` largest logits of a row and perhaps others, as `Reading.largest` says."""
         sieve = self._sieve
-        if sieve is None or len(tokens) > 1 or sieve.failures == PATIENCE:
+        if sieve is None or sieve.failures == PATIENCE:
             logits = self.read(tokens, cache).float()
         else:
             x = self.last(tokens, cache)

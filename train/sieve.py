@@ -14,8 +14,9 @@ from torch import Tensor
 LEAST_BYTES = 1 << 25  # of a head that is worth it: a smaller one stays near the processor
 ROUNDING = 2.0**-21  # of a sum in fp32, for each of its terms: eight times what it is, for norms are rounded too
 LEAST = torch.finfo(torch.float32).min
-MOST = 127  # of a weight, in steps of its row
-FINE = 254  # fine steps of x in a coarse one, of which there are 127 on either side of 0
+MOST = 127  # of a byte with a sign
+FINE = 2 * MOST  # fine steps of x in a coarse one
+ROWS = 512  # of the head that are turned into bytes at a time, so that they stay near the processor
 BLOCK = 64  # logits, the largest of which stands for all
 PATIENCE = 16  # steps at which it told too little, after which it is not asked any more
 
@@ -33,16 +34,21 @@ class Sieve:
     def __init__(self, head: Tensor) -> None:
         self._head = head
         self.failures = 0
-        scale = head.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / MOST
-        rough = (head / scale[:, None]).round_()
-        self._rough = torch.ops.onednn.qlinear_prepack(rough.to(torch.int8), None)
-        self._scale, self._zero = scale, torch.zeros(len(head), dtype=torch.int32)
-        lost = torch.linalg.vector_norm(rough.mul_(scale[:, None]).sub_(head), dim=1)
-        length = torch.linalg.vector_norm(head, dim=1)
-        C = head.shape[1]
-        # Of a rough logit from its exact one, as a share of the length of x: by Cauchy-Schwarz, for the weights and
-        # for half a fine step of each part of x, and by what sums lose.
-        self._off = lost * (1 + 2**-10) + length * (C * ROUNDING + C**0.5 / (127 * FINE))
+        (V, C), quantized = head.shape, torch.empty(head.shape, dtype=torch.int8)
+        self._scale, lost, norm = torch.empty(3, V)
+        for first in range(0, V, ROWS):
+            some = slice(first, first + ROWS)
+            rows = head[some]
+            scale = rows.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / MOST
+            rough = (rows / scale[:, None]).round_()
+            quantized[some], self._scale[some] = rough, scale
+            lost[some] = torch.linalg.vector_norm(rough.mul_(scale[:, None]).sub_(rows), dim=1)
+            norm[some] = torch.linalg.vector_norm(rows, dim=1)
+        self._packed = torch.ops.onednn.qlinear_prepack(quantized, None)
+        self._zero_point = torch.zeros(V, dtype=torch.int32)
+        # Of a rough logit, as a share of the norm of x: by Cauchy-Schwarz, for the weights and for half a fine step of
+        # each part of x, and by what sums lose.
+        self._error = lost * (1 + 2**-10) + norm * (C * ROUNDING + C**0.5 / (MOST * FINE))
 
     @staticmethod
     def suits(head: Tensor) -> bool:
@@ -60,15 +66,15 @@ class Sieve:
         Args:
             mask: Sets logits (1, V) to -inf that are not to be had.
         """
-        coarse = float(x.abs().max()) / 127
+        coarse = float(x.abs().max()) / MOST
         if not 0 < coarse < torch.inf:
             return None
         rough = self._products(x, coarse)
         mask(rough)
-        off = self._off * float(x.norm())
-        bound = max(_reached(rough[0] - off, k), LEAST)
+        error = self._error * float(x.norm())
+        bound = max(_reached(rough[0] - error, k), LEAST)
         # numpy finds them ten times as fast as torch
-        ids = torch.from_numpy(np.flatnonzero((rough[0] + off).numpy() >= bound))
+        ids = torch.from_numpy(np.flatnonzero((rough[0] + error).numpy() >= bound))
         if len(ids) > rough.shape[1] // 2:
             self.failures += 1
             return None
@@ -78,10 +84,10 @@ class Sieve:
         """The rough logits (1, V) of `x` in so coarse steps and fine ones: whole numbers, of which no sum loses any."""
         fine = coarse / FINE
         high = (x / coarse).round_()
-        low = ((x - high * coarse) / fine).round_().clamp_(-127, 127)
+        low = ((x - high * coarse) / fine).round_().clamp_(-MOST, MOST)
         both = torch.cat((high, low)).to(torch.int8)
         sums = torch.ops.onednn.qlinear_pointwise(
-            both, 1.0, 0, self._rough, self._scale, self._zero, None, 1.0, 0, torch.float32, "none", [], ""
+            both, 1.0, 0, self._packed, self._scale, self._zero_point, None, 1.0, 0, torch.float32, "none", [], ""
         )
         rough: Tensor = sums[:1].mul_(coarse).add_(sums[1:], alpha=fine)
         return rough
@@ -97,7 +103,7 @@ def _has_products() -> bool:
     if not torch.cpu._is_vnni_supported():
         return False
     try:
-        rough = Sieve(torch.eye(64))._products(torch.ones(1, 64), 1 / 127)
+        rough = Sieve(torch.eye(64))._products(torch.ones(1, 64), 1 / MOST)
     except (AttributeError, RuntimeError, TypeError):  # another version of torch
         return False
     return bool((rough - 1).abs().max() < 1e-4)
